@@ -1,0 +1,57 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Imports run one way: Wire <- Models <- Worker, Coordinator, Client <- Assay.
+// Release builds take `-Xswiftc -cross-module-optimization`: without it a public generic of
+// another module is not specialised on the hot way (see ops/build).
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
+let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+let package = Package(
+  name: "assay",
+  products: [
+    .executable(name: "assay", targets: ["Assay"]),
+    .executable(name: "assay-bench", targets: ["Benchmarks"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
+    .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+  ],
+  targets: [
+    // System libraries, wrapped once.
+    .target(name: "COpenSSL", path: "Sources/C/OpenSSL",
+      linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+    .systemLibrary(name: "CLZ4", path: "Sources/C/LZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CSQLite", path: "Sources/C/SQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    // Kernels that need instructions Swift has no name for: CRC-32C and tree traversal.
+    .target(name: "CKernels", path: "Sources/C/Kernels", cSettings: [.unsafeFlags(["-O3"])]),
+
+    .target(name: "Wire", dependencies: ["CKernels", "CLZ4", "COpenSSL", nioCore, nioPosix, logging], swiftSettings: settings),
+    .target(name: "Models", dependencies: ["Wire", "CKernels", yaml], swiftSettings: settings),
+    .target(name: "Worker", dependencies: ["Wire", "Models", nioCore, nioPosix, nioHTTP, logging, yaml, histogram], swiftSettings: settings),
+    .target(name: "Coordinator", dependencies: ["Wire", "Models", "CSQLite", nioCore, nioPosix, logging, yaml], swiftSettings: settings),
+    .target(name: "Client", dependencies: ["Wire", "Models", nioCore, nioPosix, logging, histogram], swiftSettings: settings),
+    .executableTarget(name: "Assay", dependencies: ["Wire", "Models", "Worker", "Coordinator", "Client", arguments, logging, yaml, histogram], swiftSettings: settings),
+    .executableTarget(name: "Benchmarks", dependencies: ["Wire", "Models", "Worker", "Client", arguments, histogram], path: "Tests/Benchmarks", swiftSettings: settings),
+
+    .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: settings),
+    .testTarget(name: "ModelsTests", dependencies: ["Models"], swiftSettings: settings),
+    .testTarget(name: "WorkerTests", dependencies: ["Worker"], swiftSettings: settings),
+    .testTarget(name: "CoordinatorTests", dependencies: ["Coordinator"], swiftSettings: settings),
+    .testTarget(name: "ClientTests", dependencies: ["Client"], swiftSettings: settings),
+    .testTarget(name: "ProcessTests", dependencies: ["Wire", "Models"], swiftSettings: settings),
+  ]
+)

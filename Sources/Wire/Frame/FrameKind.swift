@@ -1,0 +1,36 @@
+/// What a frame carries. Numbers are never reused: a retired kind stays reserved here.
+public enum FrameKind: UInt16, Sendable, CaseIterable {
+  // Session: any peer.
+  case hello = 1
+  case helloAccepted = 2
+  case failure = 3
+  case ping = 4
+  case pong = 5
+
+  // Coordinator: workers, clients and the admin CLI.
+  case join = 16
+  case joinAccepted = 17
+  case heartbeat = 18
+  case heartbeatAccepted = 19
+  case mapRequest = 20
+  case clusterMap = 21
+  case isrProposal = 22
+  case isrAnswer = 23
+  case publishBundle = 24
+  case bundlePublished = 25
+  case bundleRequest = 26
+  case bundleContent = 27
+  case statusRequest = 28
+  case status = 29
+  case watchMap = 30
+
+  // Data: clients, and workers that pass a batch on to the home partition's primary.
+  case submit = 32
+  case decisions = 33
+  case quarantine = 34
+  case quarantined = 35
+
+  // Replication: primary to follower and back.
+  case append = 48
+  case appended = 49
+}

@@ -1,0 +1,91 @@
+import Wire
+
+/// One record of a partition's log: a 48-byte header and a payload, replicated byte for byte.
+///
+/// A record stands for `count` consecutive offsets from `baseOffset` (X: an offset numbers one transaction, not a
+/// batch). All of its offsets commit together.
+/// ```
+///  0 u32 CRC-32C over bytes 4..<length     4 u32 length, header included
+///  8 u32 partition   12 u16 kind   14 u16 count (1...65535)
+/// 16 u64 epoch       24 u64 base offset    32 i64 logged time, ms since the Unix epoch
+/// 40 u64 reserved (0)                      48 payload
+/// ```
+public struct LogRecord: Equatable, Sendable {
+  public static var headerSize: Int { 48 }
+  /// Bound of a record, so that a damaged length is never believed.
+  public static var lengthMax: Int { 32 * 1024 * 1024 }
+
+  public enum Kind: UInt16, Sendable, CaseIterable {
+    /// First entry of a new primary (R7). No payload.
+    case epochStart = 1
+    /// Transactions with the decisions made on them.
+    case decided = 2
+    /// From here on this bundle decides (S1, S3). Payload: 16-byte bundle id.
+    case bundleActivated = 3
+  }
+
+  public var partition: PartitionID
+  public var kind: Kind
+  public var count: Int
+  public var epoch: Epoch
+  public var baseOffset: Offset
+  public var loggedTime: Int64
+  public var length: Int
+
+  public var endOffset: Offset { baseOffset + count }
+
+  public init(partition: PartitionID, kind: Kind, count: Int, epoch: Epoch, baseOffset: Offset, loggedTime: Int64, length: Int) {
+    self.partition = partition
+    self.kind = kind
+    self.count = count
+    self.epoch = epoch
+    self.baseOffset = baseOffset
+    self.loggedTime = loggedTime
+    self.length = length
+  }
+
+  /// Writes the header, with the checksum over header and payload, at the front of a record whose payload already
+  /// stands behind it. `record` is exactly `length` bytes.
+  public func seal(_ record: UnsafeMutableRawBufferPointer) {
+    precondition(record.count == length && length >= Self.headerSize && (1...65_535).contains(count))
+    func put<T: FixedWidthInteger>(_ value: T, _ at: Int) { record.storeBytes(of: value.littleEndian, toByteOffset: at, as: T.self) }
+    put(UInt32(length), 4)
+    put(partition.rawValue, 8)
+    put(kind.rawValue, 12)
+    put(UInt16(count), 14)
+    put(epoch.rawValue, 16)
+    put(baseOffset.rawValue, 24)
+    put(loggedTime, 32)
+    put(0 as UInt64, 40)
+    put(crc32c(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(record)[4...])), 0)
+  }
+
+  /// Reads and proves the record at the front of `bytes`, which may hold more behind it.
+  public init(reading bytes: UnsafeRawBufferPointer) throws(LogRecordError) {
+    guard bytes.count >= Self.headerSize else { throw .truncated }
+    func load<T: FixedWidthInteger>(_ at: Int, _: T.Type) -> T {
+      T(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: T.self))
+    }
+    length = Int(load(4, UInt32.self))
+    guard length >= Self.headerSize, length <= Self.lengthMax else { throw .badLength(length) }
+    guard bytes.count >= length else { throw .truncated }
+    guard load(0, UInt32.self) == crc32c(UnsafeRawBufferPointer(rebasing: bytes[4..<length])) else { throw .checksum }
+    partition = PartitionID(load(8, UInt32.self))
+    let code = load(12, UInt16.self)
+    guard let kind = Kind(rawValue: code) else { throw .unknownKind(code) }
+    self.kind = kind
+    count = Int(load(14, UInt16.self))
+    guard count >= 1, load(40, UInt64.self) == 0 else { throw .badHeader }
+    epoch = Epoch(load(16, UInt64.self))
+    baseOffset = Offset(load(24, UInt64.self))
+    loggedTime = load(32, Int64.self)
+  }
+}
+
+public enum LogRecordError: Error, Equatable, Sendable {
+  case truncated
+  case badLength(Int)
+  case checksum
+  case unknownKind(UInt16)
+  case badHeader
+}
