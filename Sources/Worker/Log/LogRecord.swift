@@ -8,7 +8,7 @@ import Wire
 ///  0 u32 CRC-32C over bytes 4..<length     4 u32 length, header included
 ///  8 u32 partition   12 u16 kind   14 u16 count (1...65535)
 /// 16 u64 epoch       24 u64 base offset    32 i64 logged time, ms since the Unix epoch
-/// 40 u64 reserved (0)                      48 payload
+/// 40 u64 commit offset known to the primary when it wrote the record   48 payload
 /// ```
 public struct LogRecord: Equatable, Sendable {
   public static var headerSize: Int { 48 }
@@ -22,6 +22,13 @@ public struct LogRecord: Equatable, Sendable {
     case decided = 2
     /// From here on this bundle decides (S1, S3). Payload: 16-byte bundle id.
     case bundleActivated = 3
+
+    // Facts about one replica's own log. They stand in its journal only and are never replicated; `count` is 1.
+
+    /// The partition's records at and above `baseOffset` are void (R8).
+    case truncated = 100
+
+    public var isLocal: Bool { rawValue >= 100 }
   }
 
   public var partition: PartitionID
@@ -30,17 +37,20 @@ public struct LogRecord: Equatable, Sendable {
   public var epoch: Epoch
   public var baseOffset: Offset
   public var loggedTime: Int64
+  /// Everything below was committed when the record was written, so whoever replays it may apply that far (R14).
+  public var commitOffset: Offset
   public var length: Int
 
   public var endOffset: Offset { baseOffset + count }
 
-  public init(partition: PartitionID, kind: Kind, count: Int, epoch: Epoch, baseOffset: Offset, loggedTime: Int64, length: Int) {
+  public init(partition: PartitionID, kind: Kind, count: Int, epoch: Epoch, baseOffset: Offset, loggedTime: Int64, commitOffset: Offset, length: Int) {
     self.partition = partition
     self.kind = kind
     self.count = count
     self.epoch = epoch
     self.baseOffset = baseOffset
     self.loggedTime = loggedTime
+    self.commitOffset = commitOffset
     self.length = length
   }
 
@@ -56,7 +66,7 @@ public struct LogRecord: Equatable, Sendable {
     put(epoch.rawValue, 16)
     put(baseOffset.rawValue, 24)
     put(loggedTime, 32)
-    put(0 as UInt64, 40)
+    put(commitOffset.rawValue, 40)
     put(crc32c(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(record)[4...])), 0)
   }
 
@@ -75,10 +85,11 @@ public struct LogRecord: Equatable, Sendable {
     guard let kind = Kind(rawValue: code) else { throw .unknownKind(code) }
     self.kind = kind
     count = Int(load(14, UInt16.self))
-    guard count >= 1, load(40, UInt64.self) == 0 else { throw .badHeader }
+    guard count >= 1 else { throw .badHeader }
     epoch = Epoch(load(16, UInt64.self))
     baseOffset = Offset(load(24, UInt64.self))
     loggedTime = load(32, Int64.self)
+    commitOffset = Offset(load(40, UInt64.self))
   }
 }
 
