@@ -1,0 +1,69 @@
+import Wire
+
+/// Payload of a `decided` log record: transactions and the decisions made on them, in columns.
+///
+/// ```
+///  0 u64 u64 bundle id    16 u32 bytes of transactions    20 u16 features a row    22 u16 reserved (0)
+/// 24 transaction records, one behind the other
+///    decisions: 16 bytes a row        features: a row-major matrix of f64, features-a-row wide
+/// ```
+/// The number of rows is the record's `count`.
+public struct DecidedBatch: ~Escapable {
+  public static var headerSize: Int { 24 }
+
+  public let bundle: BundleID
+  public let rowCount: Int
+  public let featureCount: Int
+  let bytes: RawSpan
+  let transactionBytes: Int
+
+  /// Trusts what the record's checksum has proven, but never a length.
+  @_lifetime(copy payload)
+  public init(reading payload: RawSpan, rowCount: Int) throws(WireError) {
+    var reader = WireReader(payload)
+    bundle = BundleID(high: try reader.read(UInt64.self), low: try reader.read(UInt64.self))
+    transactionBytes = Int(try reader.read(UInt32.self))
+    featureCount = Int(try reader.read(UInt16.self))
+    guard try reader.read(UInt16.self) == 0 else { throw .invalid(at: 22, "reserved bytes are not 0") }
+    let rest = rowCount * (Decision.size + featureCount * 8)
+    guard reader.remaining == transactionBytes + rest else {
+      throw .invalid(at: 16, "\(rowCount) rows need \(transactionBytes + rest) bytes, there are \(reader.remaining)")
+    }
+    self.rowCount = rowCount
+    bytes = payload
+  }
+
+  public static func payloadSize(rowCount: Int, transactionBytes: Int, featureCount: Int) -> Int {
+    headerSize + transactionBytes + rowCount * (Decision.size + featureCount * 8)
+  }
+
+  public func decision(_ row: Int) -> Decision? {
+    let at = Self.headerSize + transactionBytes + row * Decision.size
+    return Decision(reading: bytes.extracting(at..<at + Decision.size))
+  }
+
+  /// Feature values of a row as raw doubles.
+  @_lifetime(copy self)
+  public func features(_ row: Int) -> RawSpan {
+    let at = Self.headerSize + transactionBytes + rowCount * Decision.size + row * featureCount * 8
+    return bytes.extracting(at..<at + featureCount * 8)
+  }
+
+  /// Byte ranges of the transactions in the payload.
+  public func locateTransactions(into ranges: inout [Range<Int>]) throws(WireError) {
+    var at = Self.headerSize
+    let end = at + transactionBytes
+    for _ in 0..<rowCount {
+      guard at + TransactionView.fixedSize <= end else { throw .truncated(at: at, needed: at + TransactionView.fixedSize - end) }
+      let length = Int(UInt16(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: at, as: UInt16.self)))
+      guard length >= TransactionView.fixedSize, at + length <= end else { throw .invalid(at: at, "a transaction overruns its column") }
+      ranges.append(at..<at + length)
+      at += length
+    }
+    guard at == end else { throw .leftOver(at: at, end - at) }
+  }
+
+  /// The payload's bytes at `range`, as `locateTransactions` gave it.
+  @_lifetime(copy self)
+  public func transaction(_ range: Range<Int>) -> TransactionView { TransactionView(trusted: bytes.extracting(range)) }
+}

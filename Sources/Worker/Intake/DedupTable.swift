@@ -1,0 +1,227 @@
+import Wire
+
+/// Decisions of the dedup horizon, by transaction: what makes a retry safe.
+///
+/// Entries stand in the order in which they were logged, in segments that are freed whole as the horizon passes; an
+/// open-addressing index of sequence numbers finds them. The index grows step by step with each insertion, so
+/// that no insertion ever waits for a table to be rehashed. State of the partition: it depends on nothing but the
+/// sequence of calls (R14).
+public struct DedupTable: ~Copyable {
+  public struct Entry: Equatable, Sendable, BitwiseCopyable {
+    public var high: UInt64
+    public var low: UInt64
+    /// Hash of the whole transaction: the same id with other content is a conflict.
+    public var content: UInt64
+    public var offset: UInt64
+    public var decision: Decision
+    /// Logged time of its record, ms.
+    public var loggedTime: Int64
+    /// Index into the partition's list of bundles.
+    public var bundle: UInt32
+  }
+
+  public enum Lookup: Equatable, Sendable {
+    case new
+    case duplicate(Entry)
+    case conflict
+  }
+
+  static var segmentSize: Int { 4096 }
+  private static var tombstone: UInt32 { .max }
+
+  private var segments: [UnsafeMutablePointer<Entry>] = []
+  /// Sequence numbers of the oldest live entry and of the next one; the oldest segment begins at `segmentBase`.
+  private var head: UInt64 = 0
+  private var tail: UInt64 = 0
+  private var segmentBase: UInt64 = 0
+  private var index = DedupIndex(capacity: 1024)
+  /// The smaller index whose entries are still being moved over, and how far that has come.
+  private var old: DedupIndex?
+  private var oldCursor = 0
+  /// Everything logged before this time may have been forgotten.
+  public private(set) var horizonStart: Int64 = .min
+
+  public init() {}
+
+  deinit {
+    for segment in segments { segment.deallocate() }
+  }
+
+  public var count: Int { Int(tail - head) }
+  public var memoryBytes: Int {
+    segments.count * Self.segmentSize * MemoryLayout<Entry>.stride + (index.slots.count + (old?.slots.count ?? 0)) * 8
+  }
+
+  public func lookup(_ key: Fingerprint, content: UInt64) -> Lookup {
+    guard let sequence = find(key) else { return .new }
+    let entry = self[sequence]
+    return entry.content == content ? .duplicate(entry) : .conflict
+  }
+
+  /// Adds a transaction that `lookup` called new. `loggedTime` never falls from call to call.
+  public mutating func insert(
+    _ key: Fingerprint, content: UInt64, offset: Offset, decision: Decision, bundle: UInt32, loggedTime: Int64
+  ) {
+    if Int(tail - segmentBase) == segments.count * Self.segmentSize {
+      segments.append(.allocate(capacity: Self.segmentSize))
+    }
+    precondition(count < Int(UInt32.max) / 2, "a dedup table holds at most 2^31 transactions")
+    let sequence = tail
+    tail += 1
+    pointer(sequence).initialize(
+      to: Entry(
+        high: key.high, low: key.low, content: content, offset: offset.rawValue, decision: decision,
+        loggedTime: loggedTime, bundle: bundle))
+    grow()
+    index.insert(DedupIndex.slot(sequence, hash: key.low))
+  }
+
+  /// Forgets what was logged before `time`.
+  public mutating func expire(before time: Int64) {
+    while head < tail {
+      let entry = self[head]
+      guard entry.loggedTime < time else { break }
+      remove(head, hash: entry.low)
+      head += 1
+      if head - segmentBase == UInt64(Self.segmentSize) {
+        segments.removeFirst().deallocate()
+        segmentBase += UInt64(Self.segmentSize)
+      }
+    }
+    horizonStart = max(horizonStart, time)
+  }
+
+  /// Order-sensitive digest of the live entries: equal for replicas that applied the same log.
+  public func digest() -> UInt64 {
+    var hash: UInt64 = 0
+    var sequence = head
+    while sequence < tail {
+      var entry = self[sequence]
+      hash = withUnsafeBytes(of: &entry) { hash64(UnsafeRawBufferPointer(rebasing: $0[0..<MemoryLayout<Entry>.size]), seed: hash) }
+      sequence += 1
+    }
+    return hash
+  }
+
+  // MARK: Index
+
+  @inline(__always) private func pointer(_ sequence: UInt64) -> UnsafeMutablePointer<Entry> {
+    let at = Int(sequence - segmentBase)
+    return segments[at / Self.segmentSize] + at % Self.segmentSize
+  }
+
+  private subscript(sequence: UInt64) -> Entry { pointer(sequence).pointee }
+
+  /// The live sequence number whose low 31 bits a slot holds.
+  @inline(__always) private func expand(_ slot: UInt64) -> UInt64 {
+    head + (((slot & 0xFFFF_FFFF) - 1) &- head) & 0x7FFF_FFFF
+  }
+
+  private func find(_ key: Fingerprint) -> UInt64? {
+    if let found = find(key, in: index) { return found }
+    if let old { return find(key, in: old) }
+    return nil
+  }
+
+  private func find(_ key: Fingerprint, in index: borrowing DedupIndex) -> UInt64? {
+    var at = index.start(key.low)  // the tag is the upper half of both
+    while true {
+      let slot = index.slots[at]
+      if slot == 0 { return nil }
+      if slot >> 32 == key.low >> 32, slot != DedupIndex.tombstone {
+        let sequence = expand(slot)
+        let entry = pointer(sequence)
+        if entry.pointee.low == key.low, entry.pointee.high == key.high { return sequence }
+      }
+      at = (at + 1) & index.mask
+    }
+  }
+
+  private mutating func remove(_ sequence: UInt64, hash: UInt64) {
+    let slot = DedupIndex.slot(sequence, hash: hash)
+    if index.remove(slot) { return }
+    let removed = old?.bury(slot) ?? false
+    precondition(removed, "every live entry stands in an index")
+  }
+
+  /// Starts a bigger index when this one is half full, and moves a few entries over at each insertion: the old one is
+  /// empty long before the new one is half full.
+  private mutating func grow() {
+    if old == nil, index.used * 2 >= index.slots.count {
+      let bigger = DedupIndex(capacity: index.slots.count * 2)
+      old = index
+      index = bigger
+      oldCursor = 0
+    }
+    guard old != nil else { return }
+    let end = min(oldCursor + 8, old!.slots.count)
+    while oldCursor < end {
+      let slot = old!.slots[oldCursor]
+      if slot != 0, slot != DedupIndex.tombstone {
+        index.insert(slot)
+        old!.slots[oldCursor] = DedupIndex.tombstone
+      }
+      oldCursor += 1
+    }
+    if oldCursor == old!.slots.count { old = nil }
+  }
+}
+
+/// Open addressing with linear probing; the key lies in the entry, a slot holds its place and a 32-bit tag.
+struct DedupIndex {
+  /// 0 for free, else the upper half of the hash and 1 + the low 31 bits of the sequence number.
+  var slots: [UInt64]
+  var used = 0
+
+  static var tombstone: UInt64 { .max }
+  static func slot(_ sequence: UInt64, hash: UInt64) -> UInt64 { (hash >> 32) << 32 | (sequence & 0x7FFF_FFFF) + 1 }
+
+  /// `capacity` is a power of two.
+  init(capacity: Int) { slots = [UInt64](repeating: 0, count: capacity) }
+
+  var mask: Int { slots.count - 1 }
+  /// Home of a slot, from the tag alone, so that slots can be moved without a look at their entries. Bounds the index
+  /// to 2^32 slots.
+  @inline(__always) func start(_ slot: UInt64) -> Int { Int(slot >> 32) & mask }
+
+  mutating func insert(_ slot: UInt64) {
+    var at = start(slot)
+    while slots[at] != 0 { at = (at + 1) & mask }
+    slots[at] = slot
+    used += 1
+  }
+
+  /// Removes a slot and closes the gap, so that no chain is broken (Knuth, vol. 3, algorithm 6.4R).
+  mutating func remove(_ slot: UInt64) -> Bool {
+    guard var gap = find(slot) else { return false }
+    var at = gap
+    while true {
+      at = (at + 1) & mask
+      if slots[at] == 0 { break }
+      // A slot may move into the gap unless its home lies cyclically behind the gap.
+      let home = start(slots[at])
+      if gap <= at ? (gap < home && home <= at) : (gap < home || home <= at) { continue }
+      slots[gap] = slots[at]
+      gap = at
+    }
+    slots[gap] = 0
+    used -= 1
+    return true
+  }
+
+  /// Marks a slot of the index that is being emptied: its chains stay whole until it goes.
+  mutating func bury(_ slot: UInt64) -> Bool {
+    guard let at = find(slot) else { return false }
+    slots[at] = Self.tombstone
+    return true
+  }
+
+  private func find(_ slot: UInt64) -> Int? {
+    var at = start(slot)
+    while slots[at] != 0 {
+      if slots[at] == slot { return at }
+      at = (at + 1) & mask
+    }
+    return nil
+  }
+}

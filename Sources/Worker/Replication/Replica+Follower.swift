@@ -1,0 +1,60 @@
+import Wire
+
+/// The follower's side: fence, match, truncate at the proven divergence, store, acknowledge what is durable.
+extension Replica {
+  /// Records from a primary. `records` are the headers in order; the shell keeps their bytes.
+  public mutating func received(_ message: Append, records: [LogRecord], now: Int64, _ actions: inout [ReplicaAction]) {
+    guard message.epoch >= highestEpoch else {
+      actions.append(.answer(answer(.fenced(highest: highestEpoch)), to: message.sender))  // R3
+      return
+    }
+    if message.epoch > highestEpoch {
+      if case .primary = role {
+        stepDown(&actions)
+        actions.append(.fetchMap)
+      }
+      highestEpoch = message.epoch
+      role = .follower(matched: .zero, primary: nil)
+      actions.append(.persist(highestEpoch: message.epoch, record: record))
+    }
+    guard case .follower(var matched, _) = role else {
+      preconditionFailure("\(partition): two primaries in \(message.epoch)")  // R2
+    }
+    guard let previous = log.epoch(before: message.base), previous == message.previousEpoch else {
+      actions.append(.answer(answer(.diverged(log.spans)), to: message.sender))
+      return
+    }
+    matched = max(matched, message.base)
+    var first: Int?
+    for (index, entry) in records.enumerated() {
+      precondition(entry.partition == partition && entry.epoch <= message.epoch)
+      if first == nil {
+        if let mine = log.epoch(at: entry.baseOffset) {
+          if mine == entry.epoch {
+            matched = max(matched, entry.endOffset)
+            continue  // held already
+          }
+          // R8: here the histories part, and only from here on is the old one void.
+          precondition(entry.baseOffset >= commit, "\(partition): truncation to \(entry.baseOffset) below the commit offset \(commit)")
+          log.truncate(to: entry.baseOffset)
+          durableEnd = min(durableEnd, log.end)
+          actions.append(.truncate(to: entry.baseOffset))
+        }
+        first = index
+      }
+      log.append(epoch: entry.epoch, base: entry.baseOffset, count: entry.count)
+      matched = max(matched, entry.endOffset)
+    }
+    role = .follower(matched: matched, primary: message.sender)
+    if let first { actions.append(.store(first..<records.count)) }
+    let known = min(message.commitOffset, matched)
+    if known > commit {
+      commit = known
+      actions.append(.committed(known))
+    }
+    // What is new is acknowledged when it is durable; what was durable before, at once.
+    if first == nil || durableEnd >= matched {
+      actions.append(.answer(answer(.accepted(matched: min(matched, durableEnd))), to: message.sender))
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import Wire
+
+/// The primary's side: append, replicate, commit over the maximal ISR, propose changes of the ISR.
+extension Replica {
+  /// The shell has appended a record of its own at the log's end: the epoch start (the first one in an epoch) or a
+  /// batch. `epoch` must be the present one.
+  public mutating func appended(epoch: Epoch, count: Int, now: Int64, _ actions: inout [ReplicaAction]) {
+    guard case .primary(var primary) = role, primary.epoch == epoch else {
+      preconditionFailure("only the primary of \(epoch) appends to \(partition)")
+    }
+    log.append(epoch: epoch, base: log.end, count: count)
+    if primary.startEnd == nil { primary.startEnd = log.end }
+    role = .primary(primary)
+    replicate(now: now, &actions)
+  }
+
+  /// A follower answered.
+  public mutating func received(_ message: Appended, now: Int64, _ actions: inout [ReplicaAction]) {
+    guard case .primary(var primary) = role else { return }
+    if case .fenced(let highest) = message.result {
+      guard highest > primary.epoch else { return }
+      stepDown(&actions)
+      actions.append(.fetchMap)
+      return
+    }
+    guard message.epoch == primary.epoch, let index = primary.followers.firstIndex(where: { $0.node == message.sender }) else { return }
+    var follower = primary.followers[index]
+    let member = Member(node: message.sender, storage: message.senderStorage, incarnation: message.senderIncarnation)
+    if follower.member != member {
+      // Another process, perhaps another disk: what it acknowledged before counts for nothing (R4).
+      if let known = follower.member, member.incarnation < known.incarnation { return }
+      follower.member = member
+      follower.matched = .zero
+      follower.isProbing = true
+    }
+    follower.lastHeard = now
+    switch message.result {
+    case .accepted(let matched):
+      precondition(matched <= log.end, "\(partition): \(member) acknowledges \(matched), beyond the log's end \(log.end)")
+      follower.matched = max(follower.matched, matched)
+      follower.next = max(follower.next, matched)
+      follower.isProbing = false
+    case .diverged(let epochs):
+      follower.next = min(log.commonEnd(with: epochs), log.end)
+      follower.isProbing = false
+      follower.lastSent = 0
+    case .fenced: break
+    }
+    primary.followers[index] = follower
+    role = .primary(primary)
+    proposeExpansion(&actions)
+    advanceCommit(&actions)
+    replicate(now: now, &actions)
+  }
+
+  /// The link to a node broke or a new one is up: what was under way may be lost.
+  public mutating func linkChanged(to node: NodeID) {
+    guard case .primary(var primary) = role, let index = primary.followers.firstIndex(where: { $0.node == node }) else { return }
+    primary.followers[index].isProbing = true
+    primary.followers[index].next = primary.followers[index].matched
+    primary.followers[index].lastSent = 0
+    role = .primary(primary)
+  }
+
+  /// Time passes: heartbeats, retries, and followers that have gone silent.
+  public mutating func tick(now: Int64, _ actions: inout [ReplicaAction]) {
+    guard case .primary(var primary) = role else { return }
+    for index in primary.followers.indices where now - primary.followers[index].lastSent >= Self.heartbeatInterval {
+      if now - primary.followers[index].lastHeard > 4 * Self.heartbeatInterval { primary.followers[index].isProbing = true }
+      send(index, of: &primary, allowEmpty: true, now: now, &actions)
+    }
+    if !primary.removalAsked, primary.proposed == nil,
+      let silent = primary.followers.first(where: { follower in
+        now - follower.lastHeard > Self.followerSilenceMax && primary.view.isr(follower.node) != nil
+      }), let member = primary.view.isr(silent.node)
+    {
+      // A primary never shrinks its own ISR (R4): it asks, and goes on needing the member until the record says so.
+      primary.removalAsked = true
+      actions.append(.propose(add: false, member, epoch: primary.epoch, version: primary.view.version))
+    }
+    role = .primary(primary)
+  }
+
+  /// A proposal or a removal could not be delivered to the coordinator. The proposed member stays in the maximal ISR
+  /// (R4: no time-out gives it up); the same proposal is made again.
+  public mutating func proposalUndelivered(_ actions: inout [ReplicaAction]) {
+    guard case .primary(var primary) = role else { return }
+    if let proposed = primary.proposed {
+      actions.append(.propose(add: true, proposed, epoch: primary.epoch, version: primary.view.version))
+    } else {
+      primary.removalAsked = false
+      role = .primary(primary)
+    }
+  }
+
+  mutating func track(_ record: PartitionRecord, now: Int64, _ primary: inout Primary) {
+    primary.followers.removeAll { !record.replicas.contains($0.node) }
+    for node in record.replicas where node != me.node && !primary.followers.contains(where: { $0.node == node }) {
+      primary.followers.append(Follower(node: node, next: log.end, lastHeard: now, lastSent: 0))
+    }
+  }
+
+  /// R4: the least prefix that every member of the maximal ISR holds durably, if the committed ISR is large enough.
+  mutating func advanceCommit(_ actions: inout [ReplicaAction]) {
+    guard case .primary(let primary) = role, let startEnd = primary.startEnd, let minInSync,
+      primary.view.isr.count >= minInSync, primary.view.isr(me.node) != nil
+    else { return }
+    var end = durableEnd
+    for member in primary.view.isr where member.node != me.node { end = min(end, acknowledged(by: member, primary)) }
+    if let proposed = primary.proposed { end = min(end, acknowledged(by: proposed, primary)) }
+    guard end >= startEnd, end > commit else { return }
+    commit = end
+    actions.append(.committed(end))
+  }
+
+  /// Acknowledgements count only from the storage (and, in memory, the process) that the record names.
+  private func acknowledged(by member: Member, _ primary: Primary) -> Offset {
+    guard let follower = primary.followers.first(where: { $0.node == member.node }), let heard = follower.member,
+      heard.holdsSameData(as: member, durability)
+    else { return .zero }
+    return follower.matched
+  }
+
+  /// R9: whoever holds the epoch start and everything committed, in this epoch and process.
+  private mutating func proposeExpansion(_ actions: inout [ReplicaAction]) {
+    guard case .primary(var primary) = role, primary.proposed == nil, let startEnd = primary.startEnd else { return }
+    let candidate = primary.followers.first { follower in
+      guard let member = follower.member, follower.matched >= max(commit, startEnd) else { return false }
+      guard let known = primary.view.isr(follower.node) else { return true }
+      return !known.holdsSameData(as: member, durability)
+    }
+    guard let member = candidate?.member else { return }
+    primary.proposed = member
+    role = .primary(primary)
+    actions.append(.propose(add: true, member, epoch: primary.epoch, version: primary.view.version))
+  }
+
+  private mutating func replicate(now: Int64, _ actions: inout [ReplicaAction]) {
+    guard case .primary(var primary) = role, !primary.followers.isEmpty else { return }
+    for index in primary.followers.indices { send(index, of: &primary, allowEmpty: false, now: now, &actions) }
+    role = .primary(primary)
+  }
+
+  private func send(_ index: Int, of primary: inout Primary, allowEmpty: Bool, now: Int64, _ actions: inout [ReplicaAction]) {
+    var follower = primary.followers[index]
+    let isFirst = follower.lastSent == 0
+    if follower.isProbing, !allowEmpty, !isFirst { return }  // one probe at a time
+    let start = follower.next
+    let end = follower.isProbing ? start : min(log.end, follower.matched + Self.windowMax)
+    guard start < end || allowEmpty || isFirst else { return }
+    let append = Append(
+      partition: partition, epoch: primary.epoch, sender: me.node, senderIncarnation: me.incarnation,
+      recordVersion: primary.view.version, previousEpoch: log.epoch(before: start)!, base: start, commitOffset: commit)
+    actions.append(.send(append, to: follower.node, range: start..<max(start, end)))
+    follower.next = max(start, end)
+    follower.lastSent = now
+    primary.followers[index] = follower
+  }
+}
