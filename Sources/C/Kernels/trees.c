@@ -1,8 +1,8 @@
-// Traversal of decision trees. Every kernel adds the leaves of a row in tree order, one float32 addition a tree, so that
-// all of them give the same bits, and the bits of XGBoost's CPU predictor.
+// Traversal of decision trees. Every kernel adds the leaves of a row in tree order, one float32 addition a tree, so
+// that all of them give the same bits, and the bits of XGBoost's CPU predictor.
 //
 // A complete tree is a heap: position 1 is the root, the children of i are 2i and 2i + 1; after `depth` steps
-// i - 2^depth numbers the leaf. The second child is taken unless `value <= threshold`, hence also when the value is NaN.
+// i - 2^depth numbers the leaf. The second child is taken unless `value <= threshold`: also when the value is NaN.
 // The caller writes every feature twice, as x and as -x, and chooses between the two columns (and the order of the
 // children) so that the second child is the one that a missing value goes to: see TreeLayout.swift. Missing values
 // therefore cost nothing here.

@@ -18,8 +18,8 @@ public struct DecisionTree: Sendable, Equatable {
       feature: Int, threshold: Float, missingGoesLeft: Bool, left: Int, right: Int, value: Float = 0
     ) -> Node {
       Node(
-        left: Int32(clamping: left), right: Int32(clamping: right), feature: Int32(clamping: feature), missingGoesLeft: missingGoesLeft, threshold: threshold,
-        value: value)
+        left: Int32(clamping: left), right: Int32(clamping: right), feature: Int32(clamping: feature),
+        missingGoesLeft: missingGoesLeft, threshold: threshold, value: value)
     }
 
     public var isLeaf: Bool { left < 0 }
@@ -38,6 +38,11 @@ public struct DecisionTree: Sendable, Equatable {
     }
     public let node: Int
     public let reason: Reason
+
+    public init(node: Int, reason: Reason) {
+      self.node = node
+      self.reason = reason
+    }
   }
 
   /// In the order given; the root is first. Nodes that can't be reached (XGBoost keeps pruned ones) are kept, unused.
@@ -98,7 +103,8 @@ public struct DecisionTree: Sendable, Equatable {
       if !node.isLeaf { order += [Int(node.left), Int(node.right)] }
     }
     for index in order.reversed() where !nodes[index].isLeaf {
-      let left = Int(nodes[index].left), right = Int(nodes[index].right)
+      let left = Int(nodes[index].left)
+      let right = Int(nodes[index].right)
       let both = weight(left) + weight(right)
       let share = both > 0 && both.isFinite ? weight(left) / both : 0.5
       nodes[index].value = nodes[left].value * share + nodes[right].value * (1 - share)

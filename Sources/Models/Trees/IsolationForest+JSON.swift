@@ -39,7 +39,7 @@ extension IsolationForest {
       }
       nodeSizes.append(sizes)
     }
-    try self.init(featureNames: names, sampleSize: sampleSize, trees: trees, nodeSizes: nodeSizes)
+    try self.init(featureNames: names, sampleSize: sampleSize, trees: trees, trainingRowsByNode: nodeSizes)
   }
 
   private static func nodes(
@@ -85,7 +85,7 @@ extension IsolationForest {
       text += index == 0 ? "\n" : ",\n"
       text += "{\"left\":\(list(nodes.map(\.left))),\"right\":\(list(nodes.map(\.right))),"
       text += "\"feature\":\(list(nodes.map(\.feature))),\"threshold\":\(list(nodes.map(\.threshold))),"
-      text += "\"missing_left\":\(list(nodes.map { $0.missingGoesLeft ? 1 : 0 })),\"size\":\(list(nodeSizes[index]))}"
+      text += "\"missing_left\":\(list(nodes.map { $0.missingGoesLeft ? 1 : 0 })),\"size\":\(list(trainingRowsByNode[index]))}"
     }
     return Array((text + "\n]}\n").utf8)
   }

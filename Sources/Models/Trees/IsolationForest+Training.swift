@@ -46,7 +46,7 @@ extension IsolationForest {
       nodeSizes.append(grower.sizes)
     }
     return try IsolationForest(
-      featureNames: featureNames, sampleSize: sampleSize, trees: trees, nodeSizes: nodeSizes)
+      featureNames: featureNames, sampleSize: sampleSize, trees: trees, trainingRowsByNode: nodeSizes)
   }
 
   /// Trains with features named `f0`, `f1`, ...
@@ -75,7 +75,8 @@ extension IsolationForest {
         "The feature \"\(featureNames[bad % features])\" is infinite", "row \(bad / features)",
         "Pass NaN for a missing value, or leave the row out.")
     }
-    guard (1...Options.treesMax).contains(options.trees), (2...Options.sampleSizeMax).contains(options.sampleSize) else {
+    guard (1...Options.treesMax).contains(options.trees), (2...Options.sampleSizeMax).contains(options.sampleSize)
+    else {
       throw refuse(
         "\(options.trees) trees of \(options.sampleSize) rows are not possible", "options",
         "Choose 1 to \(Options.treesMax) trees and samples of 2 to \(Options.sampleSizeMax) rows.")

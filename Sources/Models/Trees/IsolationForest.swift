@@ -15,15 +15,15 @@ public struct IsolationForest: Sendable {
   /// Path lengths; base 0.
   public let ensemble: TreeEnsemble
   /// Rows of the sample that reached each node, tree by tree.
-  let nodeSizes: [[Int]]
+  public let trainingRowsByNode: [[Int]]
   private let inverseNormaliser: Float
 
   init(
-    featureNames: [String], sampleSize: Int, trees: [DecisionTree], nodeSizes: [[Int]]
+    featureNames: [String], sampleSize: Int, trees: [DecisionTree], trainingRowsByNode: [[Int]]
   ) throws(ModelError) {
     self.featureNames = featureNames
     self.sampleSize = sampleSize
-    self.nodeSizes = nodeSizes
+    self.trainingRowsByNode = trainingRowsByNode
     ensemble = try TreeEnsemble(trees: trees, featureCount: featureNames.count, base: 0)
     inverseNormaliser = -1 / (Float(trees.count) * Float(Self.averagePathLength(sampleSize)))
   }

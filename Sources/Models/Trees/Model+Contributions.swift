@@ -9,8 +9,9 @@ public struct FeatureContribution: Sendable, Equatable {
 extension Model {
   /// The features that moved a row's score most, largest absolute contribution first (ties by position).
   ///
-  /// Path attribution (Saabas 2014, "Interpreting random forests"; XGBoost's `approx_contribs`): each split's feature is
-  /// credited with the change of the expected output from the split to the child taken. Allocates; for flagged rows.
+  /// Path attribution (Saabas 2014, "Interpreting random forests"; XGBoost's `approx_contribs`): each split's feature
+  /// is credited with the change of the expected output from the split to the child taken. Allocates: it is meant for
+  /// flagged rows.
   /// - Parameter row: one row of the feature set's matrix, at least `rowWidthMin` values.
   public func contributions(_ row: UnsafeBufferPointer<Double>, top: Int = .max) -> [FeatureContribution] {
     precondition(row.count >= rowWidthMin)

@@ -1,5 +1,5 @@
-/// A parser of JSON (RFC 8259) for model documents: numbers stay text until somebody knows their type, so that a float32
-/// is rounded once, and an array of numbers is one range of bytes. `NaN`, `Infinity` and `-Infinity`, which XGBoost
+/// A parser of JSON (RFC 8259) for model documents: numbers stay text until somebody knows their type, so that a
+/// float32 is rounded once, and an array of numbers is one range of bytes. `NaN`, `Infinity` and `-Infinity`, which XGBoost
 /// writes, count as numbers.
 struct ModelJSONParser {
   indirect enum Value: Sendable {

@@ -1,5 +1,5 @@
-/// Random numbers that a seed determines for good: SplitMix64 (Steele, Lea, Flood 2014), with its own draws, since those
-/// of the standard library may change with its version.
+/// Random numbers that a seed determines for good: SplitMix64 (Steele, Lea, Flood 2014), with its own draws, since
+/// those of the standard library may change with its version.
 public struct SeededGenerator: Sendable {
   private var state: UInt64
 

@@ -97,8 +97,8 @@ public struct XGBoostModel: Sendable {
     return margin
   }
 
-  /// `Booster.predict` takes every tree, scikit-learn's wrapper those up to the best iteration. A model by which the two
-  /// differ is refused rather than guessed at.
+  /// `Booster.predict` takes every tree, scikit-learn's wrapper those up to the best iteration. A model by which the
+  /// two differ is refused rather than guessed at.
   private static func checkBestIteration(_ learner: ModelDocument, iterations: Int) throws(ModelError) {
     guard let best = try learner.optional("attributes")?.optional("best_iteration") else { return }
     guard try best.integer() + 1 != iterations else { return }
