@@ -65,7 +65,9 @@ final class LinkParty: LinkDelegate, @unchecked Sendable {
   func ready() async -> PeerIdentity? { await next { if case .ready(let peer) = $0 { peer } else { nil } } }
 
   func frame() async -> (kind: FrameKind, correlation: UInt64, payload: [UInt8])? {
-    await next { if case .frame(let kind, let correlation, let payload) = $0 { (kind, correlation, payload) } else { nil } }
+    await next {
+      if case .frame(let kind, let correlation, let payload) = $0 { (kind, correlation, payload) } else { nil }
+    }
   }
 
   /// Why the link closed; the outer nil stands for a stream that has been read to its end already.
@@ -86,17 +88,17 @@ struct LinkServer {
   static let client = LinkIdentity(cluster: cluster, role: .client, name: "till", product: "assay 0.1.0")
 
   static func start(
-    identity: LinkIdentity = node, options: LinkOptions = LinkOptions(),
+    tls: TLSServerContext? = nil, identity: LinkIdentity = node, options: LinkOptions = LinkOptions(),
     party: @escaping @Sendable () -> LinkParty = { .echo() }
   ) async throws -> LinkServer {
     let (accepted, continuation) = AsyncStream.makeStream(of: LinkParty.self)
     let listener = try await LinkListener.bind(
-      group: group, host: "127.0.0.1", port: 0, identity: { identity }, options: options
-    ) { _ in
-      let party = party()
-      continuation.yield(party)
-      return party
-    }
+      group: group, host: "127.0.0.1", port: 0, tls: tls, identity: { identity }, options: options,
+      delegate: { _ in
+        let party = party()
+        continuation.yield(party)
+        return party
+      })
     return LinkServer(listener: listener, accepted: accepted)
   }
 
@@ -106,12 +108,13 @@ struct LinkServer {
     return await iterator.next()
   }
 
-  func connect(
-    _ party: LinkParty, identity: LinkIdentity = client, expectedName: String? = nil, options: LinkOptions = LinkOptions()
+  @discardableResult func connect(
+    _ party: LinkParty, tls: TLSClientContext? = nil, identity: LinkIdentity = client, expectedName: String? = nil,
+    options: LinkOptions = LinkOptions()
   ) -> Link {
     LinkConnector.connect(
-      on: Self.group.next(), host: "127.0.0.1", port: listener.port, expectedName: expectedName, identity: identity,
-      options: options, delegate: party)
+      on: Self.group.next(), host: "127.0.0.1", port: listener.port, tls: tls, expectedName: expectedName,
+      identity: identity, options: options, delegate: party)
   }
 }
 

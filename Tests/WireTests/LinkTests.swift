@@ -124,11 +124,12 @@ import Testing
     let server = try await LinkServer.start()
     let error = await #expect(throws: LinkError.self) {
       _ = try await LinkListener.bind(
-        group: LinkServer.group, host: "127.0.0.1", port: server.listener.port, identity: { LinkServer.node }
-      ) { _ in LinkParty() }
+        group: LinkServer.group, host: "127.0.0.1", port: server.listener.port, identity: { LinkServer.node },
+        delegate: { _ in LinkParty() })
     }
     #expect(
-      error?.description == "can't listen on \(server.listener.address): the port is in use: stop the other process, or "
+      error?.description
+        == "can't listen on \(server.listener.address): the port is in use: stop the other process, or "
         + "choose another port")
   }
 
@@ -140,7 +141,8 @@ import Testing
     let reason = try #require((await client.closed()) ?? nil)
     #expect(reason.isRetriable)
     #expect(
-      reason.description == "can't connect to \(server.listener.address): nothing listens there: check the address, and "
+      reason.description
+        == "can't connect to \(server.listener.address): nothing listens there: check the address, and "
         + "whether the process runs")
   }
 }

@@ -17,7 +17,6 @@ public struct FrameDecoder: ~Copyable {
   /// The beginning of an unfinished frame, and its header once that has come.
   private var kept: [UInt8] = []
   private var keptHeader: FrameHeader?
-  private var unpacked: [UInt8] = []
   private var isStopped = false
 
   public init(payloadLimit: Int = FrameHeader.payloadMaxBeforeHello) { self.payloadLimit = payloadLimit }
@@ -62,7 +61,7 @@ public struct FrameDecoder: ~Copyable {
     while true {
       let whole = FrameHeader.size + (keptHeader?.payloadLength ?? 0)
       let count = min(whole - kept.count, bytes.count - at)
-      kept.append(contentsOf: bytes[at..<at + count])
+      kept.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[at..<at + count]))
       at += count
       if let header = keptHeader {
         guard kept.count == whole else { return at }
@@ -80,7 +79,8 @@ public struct FrameDecoder: ~Copyable {
         return at
       }
       let limit = payloadLimit
-      keptHeader = try kept.withUnsafeBytes { kept in Result { () throws(FrameError) in try Self.header(kept, limit) } }.get()
+      keptHeader = try kept.withUnsafeBytes { kept in Result { () throws(FrameError) in try Self.header(kept, limit) } }
+        .get()
       guard keptHeader != nil else { return at }
     }
   }
@@ -102,9 +102,8 @@ public struct FrameDecoder: ~Copyable {
     guard crc32c(payload) == header.payloadChecksum else { throw FrameError.payloadChecksum }
     let next: Next
     if header.flags.contains(.compressed) {
-      try Compression.decompress(payload.bytes, into: &unpacked, limit: payloadLimit)
+      let unpacked = try Compression.decompress(payload.bytes, limit: payloadLimit)
       next = each(header, unpacked.span.bytes)
-      if unpacked.capacity > Self.keptMax { unpacked = [] }
     } else {
       next = each(header, payload.bytes)
     }
@@ -118,6 +117,5 @@ public struct FrameDecoder: ~Copyable {
   private mutating func release() {
     kept = []
     keptHeader = nil
-    unpacked = []
   }
 }

@@ -28,10 +28,7 @@ extension WireWriter {
     let payloadStart = start + FrameHeader.size
     var flags: FrameHeader.Flags = []
     if compressed {
-      var packed: [UInt8] = []
-      bytes.withUnsafeBytes {
-        Compression.compress(UnsafeRawBufferPointer(rebasing: $0[payloadStart...]), appendingTo: &packed)
-      }
+      let packed = bytes.withUnsafeBytes { Compression.compress(UnsafeRawBufferPointer(rebasing: $0[payloadStart...])) }
       if packed.count < count - payloadStart {
         bytes.removeLast(count - payloadStart)
         bytes.append(contentsOf: packed)

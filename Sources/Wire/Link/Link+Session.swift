@@ -58,7 +58,7 @@ extension Link {
     sendSession(
       HelloAccepted(version: version, identity: own, payloadMax: options.payloadMax), correlation: correlation)
     becameReady(
-      PeerIdentity(identity: hello.identity, certified: certified, address: address, version: version),
+      PeerIdentity(identity: hello.identity, certified: tls?.peer?.name, address: address, version: version),
       payloadMax: FrameHeader.payloadMax)
     return phase == .ready ? .framesUpTo(payload: options.payloadMax) : .stop
   }
@@ -78,7 +78,7 @@ extension Link {
       return refuse(.identityMismatch, "\(address) is \(server), not the \(wanted) that was to be reached")
     }
     becameReady(
-      PeerIdentity(identity: server, certified: certified, address: address, version: accepted.version),
+      PeerIdentity(identity: server, certified: tls?.peer?.name, address: address, version: accepted.version),
       payloadMax: accepted.payloadMax)
     return phase == .ready ? .framesUpTo(payload: FrameHeader.payloadMax) : .stop
   }
@@ -87,15 +87,21 @@ extension Link {
   private func mismatch(_ other: LinkIdentity, _ own: LinkIdentity) -> Failure? {
     if !other.cluster.isNone, !own.cluster.isNone, other.cluster != own.cluster {
       return Failure(
-        .wrongCluster, "\(own) is of cluster \(own.cluster), \(other) of \(other.cluster): check the address and the data")
+        .wrongCluster,
+        "\(own) is of cluster \(own.cluster), \(other) of \(other.cluster): check the address and the data")
     }
-    guard let certified else { return nil }
+    guard let tls else { return nil }
+    guard let certified = tls.peer?.name else {
+      return Failure(
+        .identityMismatch,
+        "the certificate of \(other) (\(tls.peer?.subject ?? "none was shown")) has no URI of the form "
+          + "assay://realm/role/name: issue one (assay certs issue)")
+    }
     guard certified.certifies(other) else {
       return Failure(.identityMismatch, "\(other) came with the certificate of \(certified): each needs its own")
     }
-    if let ownName, ownName.realm != certified.realm {
-      return Failure(
-        .identityMismatch, "the certificate of \(certified) is of another realm than \(ownName)")
+    if let ownName = tls.ownName, ownName.realm != certified.realm {
+      return Failure(.identityMismatch, "the certificate of \(certified) is of another realm than \(ownName)")
     }
     return nil
   }

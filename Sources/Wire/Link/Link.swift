@@ -38,8 +38,8 @@ public final class Link: @unchecked Sendable {
   /// TLS, where there is any, is established: bytes can be sent.
   var isOpen = false
   var acceptedPeer: PeerIdentity?
-  var certified: SubjectName?
-  var ownName: SubjectName?
+  /// nil on a plain link.
+  var tls: TLSHandshakeCompleted?
   var address: String
   var decoder = FrameDecoder()
   /// Payload bound of what is sent.
@@ -50,7 +50,7 @@ public final class Link: @unchecked Sendable {
   private var isFlushScheduled = false
   private var isReportedWritable = true
   private var isReadHeld = false
-  private var wasHeard = true
+  private var wasHeard = false
   private var handshakeTimer: Scheduled<Void>?
   private var idleTimer: RepeatedTask?
 
@@ -168,11 +168,11 @@ public final class Link: @unchecked Sendable {
     }
   }
 
-  /// Bytes can flow. `certified` is the peer's name by its certificate, `ownName` ours; both nil without TLS.
-  func opened(certified: SubjectName?, ownName: SubjectName?) {
+  /// Bytes can flow. `tls` is nil on a plain link.
+  func opened(tls: TLSHandshakeCompleted?) {
+    guard phase == .opening else { return }
     isOpen = true
-    self.certified = certified
-    self.ownName = ownName
+    self.tls = tls
     if case .connecting = side { sendSession(Hello(identity: identity())) }
   }
 
@@ -260,7 +260,6 @@ public final class Link: @unchecked Sendable {
       phase = .closed
       return
     }
-    guard isOpen else { return context.close(promise: nil) }
     // Held-back reads would hide the peer's own end.
     if isReadHeld { context.read() }
     context.close(mode: .output, promise: nil)
@@ -280,7 +279,10 @@ public final class Link: @unchecked Sendable {
 
   /// The channel is gone.
   func detached() {
-    if phase == .opening {
+    if phase == .opening, case .accepting = side, !wasHeard {
+      // A port probe, or a load balancer's look whether the port is open: no line of log each time.
+      conclude(nil, telling: nil)
+    } else if phase == .opening {
       end(.io("the peer closed it before the hello was through"))
     } else if phase == .ready {
       if decoder.pending > 0 { end(.io("the peer closed it within a frame")) } else { conclude(nil, telling: nil) }

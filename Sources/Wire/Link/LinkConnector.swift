@@ -10,9 +10,9 @@ public enum LinkConnector {
   /// certificate must bear it out.
   @discardableResult
   public static func connect(
-    on loop: any EventLoop, host: String, port: Int, expectedRole: LinkIdentity.Role? = nil,
-    expectedName: String? = nil, identity: LinkIdentity, options: LinkOptions = LinkOptions(),
-    delegate: any LinkDelegate
+    on loop: any EventLoop, host: String, port: Int, tls: TLSClientContext? = nil,
+    expectedRole: LinkIdentity.Role? = nil, expectedName: String? = nil,
+    identity: LinkIdentity, options: LinkOptions = LinkOptions(), delegate: any LinkDelegate
   ) -> Link {
     let address = "\(host):\(port)"
     let link = Link(
@@ -28,7 +28,8 @@ public enum LinkConnector {
       .connect(host: host, port: port)
       .flatMapThrowing { channel in
         guard link.phase == .opening else { return channel.close(promise: nil) }
-        try channel.pipeline.syncOperations.addHandler(LinkHandler(link, waitsForTLS: false))
+        if let tls { try channel.pipeline.syncOperations.addHandler(TLSHandler(client: tls, serverName: host)) }
+        try channel.pipeline.syncOperations.addHandler(LinkHandler(link, waitsForTLS: tls != nil))
         try channel.syncOptions?.setOption(.autoRead, value: true)
       }
       .whenFailure { link.failed(LinkError.connect(address: address, text($0))) }

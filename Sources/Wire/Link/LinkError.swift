@@ -36,7 +36,8 @@ public enum LinkError: Error, Sendable, CustomStringConvertible {
     case .handshakeTimeout: "the peer sent no hello in time: is it an Assay port of this cluster?"
     case .silent: "the peer is silent: it answers no ping"
     case .overflow(let bytes): "the peer does not keep up: \(bytes) bytes wait to be sent"
-    case .tooLarge(let kind, let bytes, let limit): "a \(kind) payload of \(bytes) bytes is over the peer's limit of \(limit)"
+    case .tooLarge(let kind, let bytes, let limit):
+      "a \(kind) payload of \(bytes) bytes is over the peer's limit of \(limit)"
     case .tls(let error): error.description
     case .connect(let address, let what): "can't connect to \(address): \(what)"
     case .bind(let address, let what): "can't listen on \(address): \(what)"

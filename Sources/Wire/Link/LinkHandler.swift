@@ -25,7 +25,12 @@ final class LinkHandler: ChannelDuplexHandler {
   private func begin(_ context: ChannelHandlerContext) {
     guard link.context == nil, link.phase == .opening else { return }
     link.attach(context)
-    if !waitsForTLS { link.opened(certified: nil, ownName: nil) }
+    if !waitsForTLS { link.opened(tls: nil) }
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if let completed = event as? TLSHandshakeCompleted { link.opened(tls: completed) }
+    context.fireUserInboundEventTriggered(event)
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) { link.received(unwrapInboundIn(data)) }
@@ -40,7 +45,6 @@ final class LinkHandler: ChannelDuplexHandler {
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     link.failed(error)
-    context.close(promise: nil)
   }
 
   func channelInactive(context: ChannelHandlerContext) { link.detached() }

@@ -21,7 +21,8 @@ public final class LinkListener: Sendable {
   ///
   /// `identity` is asked at each hello: a node learns its id and cluster while it is listening already.
   public static func bind(
-    group: any EventLoopGroup, host: String, port: Int, identity: @escaping @Sendable () -> LinkIdentity,
+    group: any EventLoopGroup, host: String, port: Int, tls: TLSServerContext? = nil,
+    identity: @escaping @Sendable () -> LinkIdentity,
     options: LinkOptions = LinkOptions(), delegate: @escaping @Sendable (Link) -> any LinkDelegate
   ) async throws(LinkError) -> LinkListener {
     let accepted = ConnectionCount(options)
@@ -36,7 +37,8 @@ public final class LinkListener: Sendable {
           let link = Link(
             eventLoop: channel.eventLoop, side: .accepting, address: "unknown", options: options, identity: identity)
           link.delegate = delegate(link)
-          try channel.pipeline.syncOperations.addHandler(LinkHandler(link, waitsForTLS: false))
+          if let tls { try channel.pipeline.syncOperations.addHandler(TLSHandler(server: tls)) }
+          try channel.pipeline.syncOperations.addHandler(LinkHandler(link, waitsForTLS: tls != nil))
         }
       }
     do {

@@ -2,7 +2,8 @@
 public struct LinkIdentity: WireValue, Hashable, CustomStringConvertible {
   /// What a party may be. The word is the one in the SAN URI (`assay://<realm>/<role>/<name>`).
   public enum Role: UInt8, Sendable, CaseIterable, CustomStringConvertible {
-    case node = 1, client, admin, coordinator
+    case node = 1
+    case client, admin, coordinator
 
     public var description: String {
       switch self {
@@ -47,7 +48,8 @@ public struct LinkIdentity: WireValue, Hashable, CustomStringConvertible {
   public var product: String
 
   public init(
-    cluster: ClusterID = .none, role: Role, name: String, node: NodeID? = nil, incarnation: Incarnation = Incarnation(0),
+    cluster: ClusterID = .none, role: Role, name: String, node: NodeID? = nil,
+    incarnation: Incarnation = Incarnation(0),
     storage: StorageID = .none, features: Features = .all, product: String = ""
   ) {
     precondition(Self.isName(name), "a name has 1 to 63 letters, digits, '-', '_' or (not first) '.'")
