@@ -77,6 +77,9 @@ enum JournalFixture {
     return bytes
   }
 
+  /// Two records with payloads that no code of ours fills: for golden bytes.
+  static var golden: [UInt8] { record(9, payload: 20) + record(10, payload: 3) }
+
   static func small(_ change: (inout JournalOptions) -> Void = { _ in }) -> JournalOptions {
     var options = JournalOptions()
     options.segmentBytes = 64 * 1024
