@@ -3,7 +3,7 @@ import Yams
 /// One value of a definition file with its place, read strictly: unknown keys and other types are errors.
 ///
 /// Scalars are read as they stand in the file, without YAML's own guesses (`NO` is Norway, not a boolean).
-struct DefinitionNode {
+package struct DefinitionNode {
   /// A definition is written by people; a longer text is a mistake or an attack.
   static let textSizeMax = 1 << 20
 
@@ -13,7 +13,7 @@ struct DefinitionNode {
   let path: String
 
   /// The document's root.
-  static func parse(yaml: String, file: String) throws(DefinitionError) -> DefinitionNode {
+  package static func parse(yaml: String, file: String) throws(DefinitionError) -> DefinitionNode {
     guard yaml.utf8.count <= textSizeMax else {
       throw DefinitionError(file: file, message: "the file has more than \(textSizeMax) bytes")
     }
@@ -27,13 +27,13 @@ struct DefinitionNode {
     return DefinitionNode(node: root, file: file, path: "")
   }
 
-  func error(_ message: String, suggestion: String? = nil) -> DefinitionError {
+  package func error(_ message: String, suggestion: String? = nil) -> DefinitionError {
     let place = path.isEmpty ? "" : "\(path): "
     return DefinitionError(
       file: file, line: node.mark?.line, column: node.mark?.column, message: place + message, suggestion: suggestion)
   }
 
-  var text: String {
+  package var text: String {
     get throws(DefinitionError) {
       guard let scalar = node.scalar else { throw error("expected text, found a \(kind)") }
       return scalar.string
@@ -41,14 +41,14 @@ struct DefinitionNode {
   }
 
   /// Text that isn't empty and has at most `lengthMax` bytes.
-  func text(lengthMax: Int) throws(DefinitionError) -> String {
+  package func text(lengthMax: Int) throws(DefinitionError) -> String {
     let value = try text
     guard !value.isEmpty else { throw error("must not be empty") }
     guard value.utf8.count <= lengthMax else { throw error("has more than \(lengthMax) bytes") }
     return value
   }
 
-  var boolean: Bool {
+  package var boolean: Bool {
     get throws(DefinitionError) {
       switch try text {
       case "true": return true
@@ -58,7 +58,7 @@ struct DefinitionNode {
     }
   }
 
-  func integer(in range: ClosedRange<Int64>) throws(DefinitionError) -> Int64 {
+  package func integer(in range: ClosedRange<Int64>) throws(DefinitionError) -> Int64 {
     let digits = try text.filter { $0 != "_" }
     guard let value = Int64(digits) else { throw error("expected a whole number, found '\(try text)'") }
     guard range.contains(value) else {
@@ -68,7 +68,7 @@ struct DefinitionNode {
   }
 
   /// Milliseconds of a text such as `5m`.
-  func duration(in range: ClosedRange<Int64>) throws(DefinitionError) -> Int64 {
+  package func duration(in range: ClosedRange<Int64>) throws(DefinitionError) -> Int64 {
     guard let value = DurationText.milliseconds(try text) else {
       throw error(
         "'\(try text)' is not a duration",
@@ -82,14 +82,14 @@ struct DefinitionNode {
   }
 
   /// A word of a fixed list.
-  func word<Value>(_ table: [(String, Value)], kind: String) throws(DefinitionError) -> Value {
+  package func word<Value>(_ table: [(String, Value)], kind: String) throws(DefinitionError) -> Value {
     let word = try text
     for (name, value) in table where name == word { return value }
     throw error("'\(word)' is not a known \(kind)", suggestion: Suggestion.sentence(for: word, among: table.map(\.0)))
   }
 
   /// The elements of a list; a single value counts as a list of one.
-  func list(countMax: Int) throws(DefinitionError) -> [DefinitionNode] {
+  package func list(countMax: Int) throws(DefinitionError) -> [DefinitionNode] {
     guard let sequence = node.sequence else {
       guard node.mapping == nil else { throw error("expected a list, found a \(kind)") }
       return [self]
@@ -99,7 +99,7 @@ struct DefinitionNode {
   }
 
   /// The entries of a mapping whose keys are all in `known`.
-  func mapping(known: [String]) throws(DefinitionError) -> DefinitionMapping {
+  package func mapping(known: [String]) throws(DefinitionError) -> DefinitionMapping {
     guard let mapping = node.mapping else { throw error("expected a mapping, found a \(kind)") }
     var entries: [String: DefinitionNode] = [:]
     for (key, value) in mapping {
@@ -135,19 +135,19 @@ struct DefinitionNode {
 }
 
 /// A mapping's entries after its keys were checked.
-struct DefinitionMapping {
+package struct DefinitionMapping {
   let whole: DefinitionNode
   let entries: [String: DefinitionNode]
 
-  subscript(key: String) -> DefinitionNode? { entries[key] }
+  package subscript(key: String) -> DefinitionNode? { entries[key] }
 
-  func required(_ key: String) throws(DefinitionError) -> DefinitionNode {
+  package func required(_ key: String) throws(DefinitionError) -> DefinitionNode {
     guard let node = entries[key] else { throw whole.error("the key '\(key)' is missing") }
     return node
   }
 
   /// Every definition file states its format, so that a later version can change it.
-  func requireVersion(_ version: Int64) throws(DefinitionError) {
+  package func requireVersion(_ version: Int64) throws(DefinitionError) {
     let node = try required("version")
     guard try node.integer(in: 0...1_000_000) == version else {
       throw node.error("this program reads version \(version) of the format")

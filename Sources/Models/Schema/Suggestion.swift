@@ -1,5 +1,5 @@
 /// The known word nearest to a mistyped one, for error messages.
-enum Suggestion {
+package enum Suggestion {
   /// The nearest of `known` by edit distance, nil when none is within a third of its length (at least 2 edits).
   static func nearest(to word: String, among known: [String]) -> String? {
     guard word.utf8.count <= 64 else { return nil }
@@ -12,7 +12,7 @@ enum Suggestion {
   }
 
   /// `Did you mean 'x'?`, or the whole list where nothing is near.
-  static func sentence(for word: String, among known: [String]) -> String {
+  package static func sentence(for word: String, among known: [String]) -> String {
     if let nearest = nearest(to: word, among: known) { return "Did you mean '\(nearest)'?" }
     return "Known here: \(known.joined(separator: ", "))."
   }
