@@ -40,6 +40,7 @@ struct TreesDamagedDocumentTests {
     ("\"base_score\":\"[", "\"base_score\":\"[1E-1,", .unsupported, "base_score"),
     ("\"base_score\":\"[", "\"base_score\":\"[x", .inconsistent, "base_score"),
     ("\"base_score\":\"[", "\"base_score\":\"[-", .inconsistent, "base_score"),
+    ("\"id\":0", "\"id\":0,\"id\":0", .malformed, "byte"),
     ("\"learner\":{", "\"learner\":[{", .malformed, "byte"),
   ]
 
@@ -101,7 +102,8 @@ struct TreesDamagedDocumentTests {
         bytes[generator.below(bytes.count)] =
           generator.below(4) == 0 ? UInt8(generator.below(256)) : alphabet[generator.below(alphabet.count)]
       }
-      guard let model = try? Model.parse(bytes: bytes, format: format, featureNames: rows.featureNames) else { continue }
+      guard let model = try? Model.parse(bytes: bytes, format: format, featureNames: rows.featureNames)
+      else { continue }
       loaded += 1
       #expect(rows.scores(of: model).count == rows.rowCount, "seed \(seed)")
       _ = rows.withRow(0) { model.contributions($0) }

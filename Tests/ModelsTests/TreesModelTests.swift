@@ -42,6 +42,29 @@ struct TreesModelTests {
     #expect(twice?.code == .features)
   }
 
+  @Test("doubles are rounded to float32 before they are compared")
+  func doublesAreRounded() throws {
+    let text = String(decoding: try XGBoostFixture("stump").model, as: UTF8.self)
+    let model = try Model.parse(
+      bytes: Array(text.replacing("\"split_conditions\":[5E-1", with: "\"split_conditions\":[1E-1").utf8),
+      format: .xgboostJSON, featureNames: XGBoostFixture.featureNames)
+    #expect(model.ensemble.trees[0].nodes[0].threshold == 0.1)
+    // 0.1 is below the threshold as a double and equal to it as a float32; equal goes right.
+    let leaves = model.ensemble.trees[0].nodes.map(\.value)
+    for (value, leaf) in [(0.1, leaves[2]), (0.1 - 1e-12, leaves[2]), (0.0999, leaves[1]), (1e300, leaves[2])] {
+      var row = [Double](repeating: 0, count: 10)
+      row[3] = value
+      var score: [Float] = [0]
+      var scratch = ModelScratch()
+      row.withUnsafeBufferPointer { row in
+        score.withUnsafeMutableBufferPointer { score in
+          model.score(rows: row, rowCount: 1, stride: 10, into: score, scratch: &scratch)
+        }
+      }
+      #expect(score[0] == 1 / (exp(-(model.ensemble.base + leaf)) + 1), "\(value)")
+    }
+  }
+
   @Test("one format is not read as the other")
   func formatsAreToldApart() throws {
     let stump = try XGBoostFixture("stump").model

@@ -12,7 +12,8 @@ struct XGBoostFixture: CustomTestStringConvertible {
 
   static let names = [
     "logistic-100x6", "squarederror-13x5", "lossguide-deep", "base-score-low", "base-score-high", "base-score-large",
-    "logitraw", "poisson", "gamma", "tweedie", "absoluteerror", "dart", "parallel-trees", "stump", "pruned", "depth-12",
+    "logitraw", "poisson", "gamma", "tweedie", "absoluteerror", "squaredlogerror", "pseudohubererror", "dart",
+    "parallel-trees", "stump", "pruned", "depth-12",
   ]
   static let featureNames = (0..<10).map { "amount_sum_\($0)h" }
 

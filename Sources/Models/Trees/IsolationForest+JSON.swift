@@ -51,8 +51,8 @@ extension IsolationForest {
     let missingLeft = try element.member("missing_left").integers()
     let threshold = try element.member("threshold").floats()
     let sizes = try element.member("size").integers()
-    guard [right.count, feature.count, missingLeft.count, threshold.count, sizes.count].allSatisfy({ $0 == left.count })
-    else { throw element.error(.inconsistent, "A tree's arrays have unequal lengths") }
+    let counts = [right.count, feature.count, missingLeft.count, threshold.count, sizes.count]
+    guard counts.allSatisfy({ $0 == left.count }) else { throw element.error(.inconsistent, "A tree's arrays have unequal lengths") }
     guard sizes.allSatisfy({ (1...sampleSize).contains($0) }) else {
       throw element.error(.inconsistent, "A node's size is not within the sample")
     }
@@ -74,7 +74,7 @@ extension IsolationForest {
 
   /// The document; `init(json:)` gives an equal forest from it.
   public func encode() -> [UInt8] {
-    func list(_ values: some Sequence<some CustomStringConvertible>) -> String {
+    func list(_ values: [some CustomStringConvertible]) -> String {
       "[" + values.map { $0.description }.joined(separator: ",") + "]"
     }
     let names = featureNames.map(Self.quoted).joined(separator: ",")
@@ -83,9 +83,10 @@ extension IsolationForest {
     for (index, tree) in ensemble.trees.enumerated() {
       let nodes = tree.nodes
       text += index == 0 ? "\n" : ",\n"
+      let missingLeft = nodes.map { $0.missingGoesLeft ? 1 : 0 }
       text += "{\"left\":\(list(nodes.map(\.left))),\"right\":\(list(nodes.map(\.right))),"
       text += "\"feature\":\(list(nodes.map(\.feature))),\"threshold\":\(list(nodes.map(\.threshold))),"
-      text += "\"missing_left\":\(list(nodes.map { $0.missingGoesLeft ? 1 : 0 })),\"size\":\(list(trainingRowsByNode[index]))}"
+      text += "\"missing_left\":\(list(missingLeft)),\"size\":\(list(trainingRowsByNode[index]))}"
     }
     return Array((text + "\n]}\n").utf8)
   }

@@ -39,7 +39,8 @@ struct IsolationTreeGrower {
   private func value(_ row: Int, _ feature: Int) -> Float { rows[row * featureCount + feature] }
 
   private func extremes(_ range: Range<Int>, _ feature: Int) -> (low: Float, high: Float)? {
-    var low = Float.infinity, high = -Float.infinity
+    var low = Float.infinity
+    var high = -Float.infinity
     for row in sample[range] {
       let x = value(row, feature)
       guard !x.isNaN else { continue }
@@ -56,8 +57,8 @@ struct IsolationTreeGrower {
     }
     guard !varying.isEmpty else { return nil }
     let chosen = varying[generator.below(varying.count)]
-    let low = Double(chosen.low), high = Double(chosen.high)
-    let point = Float(low + generator.unit() * (high - low))
+    let low = Double(chosen.low)
+    let point = Float(low + generator.unit() * (Double(chosen.high) - low))
     return (chosen.feature, max(chosen.low.nextUp, min(chosen.high, point)))
   }
 
@@ -65,7 +66,9 @@ struct IsolationTreeGrower {
   private mutating func partition(
     _ range: Range<Int>, _ split: (feature: Int, threshold: Float)
   ) -> (middle: Int, missingGoesLeft: Bool) {
-    var left: [Int] = [], right: [Int] = [], missing: [Int] = []
+    var left: [Int] = []
+    var right: [Int] = []
+    var missing: [Int] = []
     for row in sample[range] {
       let x = value(row, split.feature)
       if x.isNaN {

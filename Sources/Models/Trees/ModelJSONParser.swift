@@ -90,12 +90,14 @@ struct ModelJSONParser {
   private mutating func object(nesting: Int) throws(ModelError) -> Value {
     at += 1
     var members: [(name: String, value: Value)] = []
+    var names: Set<String> = []
     skipSpace()
     if take(UInt8(ascii: "}")) { return .object(members) }
     while true {
       skipSpace()
       guard peek == UInt8(ascii: "\"") else { throw broken("A JSON member's name is missing") }
       let name = try string()
+      guard names.insert(name).inserted else { throw broken("A JSON object has the member \"\(name)\" twice") }
       skipSpace()
       guard take(UInt8(ascii: ":")) else { throw broken("A JSON member's colon is missing") }
       members.append((name, try value(nesting: nesting + 1)))

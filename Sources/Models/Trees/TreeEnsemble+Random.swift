@@ -1,9 +1,11 @@
 extension TreeEnsemble {
   /// Full trees with random splits, for benchmarks and tests: thresholds in -1 ..< 1, leaves in -0.5 ..< 0.5, either
   /// default direction. The seed determines the ensemble.
+  /// - Parameter depth: 0 to 16.
   public static func random(
     trees: Int, depth: Int, features: Int, seed: UInt64
   ) throws(ModelError) -> TreeEnsemble {
+    precondition((0...16).contains(depth))
     var generator = SeededGenerator(seed: seed)
     var made: [DecisionTree] = []
     made.reserveCapacity(trees)
