@@ -75,7 +75,8 @@ package struct DefinitionNode {
         suggestion: "Write a whole number and one of the units s, m, h, d, such as 30s, 5m, 24h or 90d.")
     }
     guard range.contains(value) else {
-      let bounds = "\(DurationText.text(milliseconds: range.lowerBound)) to \(DurationText.text(milliseconds: range.upperBound))"
+      let bounds =
+        "\(DurationText.text(milliseconds: range.lowerBound)) to \(DurationText.text(milliseconds: range.upperBound))"
       throw error("\(try text) is outside \(bounds)")
     }
     return value
@@ -94,7 +95,9 @@ package struct DefinitionNode {
       guard node.mapping == nil else { throw error("expected a list, found a \(kind)") }
       return [self]
     }
-    guard sequence.count <= countMax else { throw error("has \(sequence.count) elements; at most \(countMax) are allowed") }
+    guard sequence.count <= countMax else {
+      throw error("has \(sequence.count) elements; at most \(countMax) are allowed")
+    }
     return sequence.enumerated().map { DefinitionNode(node: $1, file: file, path: "\(path)[\($0)]") }
   }
 
@@ -123,7 +126,8 @@ package struct DefinitionNode {
       DefinitionError(file: file, line: mark.line, column: mark.column, message: "not valid YAML: \(problem)")
     }
     switch error as? YamlError {
-    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+      .composer(_, let problem, let mark, _):
       return place(mark, problem)
     case .duplicatedKeysInMapping(let duplicates, let context):
       let keys = duplicates.sorted().map { "'\($0)'" }.joined(separator: ", ")

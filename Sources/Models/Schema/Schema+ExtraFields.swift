@@ -8,7 +8,9 @@ extension Schema {
     for _ in 0..<count {
       guard at + 2 <= bytes.count else { return truncated }
       let index = Int(bytes[at])
-      guard index < fields.count else { return Rejection(.unknownField, "extra field \(index) is not declared in the schema") }
+      guard index < fields.count else {
+        return Rejection(.unknownField, "extra field \(index) is not declared in the schema")
+      }
       let field = fields[index]
       // A bit at or above this one: repeated or out of order.
       guard seen >> UInt64(index) == 0 else {

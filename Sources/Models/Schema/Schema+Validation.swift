@@ -10,7 +10,9 @@ extension Schema {
     guard size <= TransactionView.sizeMax else {
       return Rejection(.tooLarge, "the record has \(size) bytes; at most \(TransactionView.sizeMax) are allowed")
     }
-    guard size >= TransactionView.fixedSize else { return Rejection(.malformed, "the record is shorter than its fixed part") }
+    guard size >= TransactionView.fixedSize else {
+      return Rejection(.malformed, "the record is shorter than its fixed part")
+    }
     return bytes.withUnsafeBytes { validate(fixedPartIn: $0, now: now) }
   }
 
@@ -42,7 +44,8 @@ extension Schema {
       && extrasStart <= record.count && longest <= TransactionView.tokenLengthMax && idLength > 0 && cardLength > 0
       && (ipLength == 0 || ipLength == 4 || ipLength == 16) && UInt64(bitPattern: amount) <= UInt64(Self.amountMax)
       && currencyBits.contains(load(6, UInt16.self)) && (mcc <= 9999 || mcc == TransactionView.noMCC)
-      && Self.isCountry(country) && Channel(rawValue: UInt8(byte(3))) != nil && EntryMode(rawValue: UInt8(byte(4))) != nil
+      && Self.isCountry(country) && Channel(rawValue: UInt8(byte(3))) != nil
+      && EntryMode(rawValue: UInt8(byte(4))) != nil
       && time >= Self.eventTimeMin && time <= Self.eventTimeMax && (time <= latest || overflow)
       && (oldestEventAge.map { time >= now &- $0 } ?? true)
     guard isSound else { return firstFault(in: record, latest: overflow ? .max : latest, now: now) }
@@ -97,7 +100,9 @@ extension Schema {
     func load<T: FixedWidthInteger & BitwiseCopyable>(_ at: Int, _: T.Type) -> T {
       T(littleEndian: record.loadUnaligned(fromByteOffset: at, as: T.self))
     }
-    if record[2] != TransactionView.layoutVersion { return Rejection(.malformed, "layout version \(record[2]) is not known") }
+    if record[2] != TransactionView.layoutVersion {
+      return Rejection(.malformed, "layout version \(record[2]) is not known")
+    }
     if Int(load(0, UInt16.self)) != record.count {
       return Rejection(.malformed, "the record states another length than the \(record.count) bytes it has")
     }
@@ -119,7 +124,9 @@ extension Schema {
       return Rejection(.amountOverflow, field: "amount", "the amount is above \(Self.amountMax) minor units")
     }
     let currency = Currency(numeric: load(6, UInt16.self))
-    if !currency.isKnown { return Rejection(.unknownCurrency, field: "currency", "\(currency.numeric) is not an active ISO 4217 code") }
+    if !currency.isKnown {
+      return Rejection(.unknownCurrency, field: "currency", "\(currency.numeric) is not an active ISO 4217 code")
+    }
     if !currencyBits.contains(currency.numeric) {
       return Rejection(.unknownCurrency, field: "currency", "the schema does not allow \(currency)")
     }
@@ -130,13 +137,16 @@ extension Schema {
     if !Self.isCountry(load(24, UInt16.self)) {
       return Rejection(.valueOutOfRange, field: "country", "a country is two letters A to Z (ISO 3166-1 alpha-2)")
     }
-    if Channel(rawValue: record[3]) == nil { return Rejection(.valueOutOfRange, field: "channel", "channel \(record[3]) is not known") }
+    if Channel(rawValue: record[3]) == nil {
+      return Rejection(.valueOutOfRange, field: "channel", "channel \(record[3]) is not known")
+    }
     if EntryMode(rawValue: record[4]) == nil {
       return Rejection(.valueOutOfRange, field: "entry_mode", "entry mode \(record[4]) is not known")
     }
     let time = load(8, Int64.self)
     if time < Self.eventTimeMin || time > Self.eventTimeMax {
-      return Rejection(.timeOutOfRange, field: "event_time", "not a time between 2000 and 2200; the unit is ms since 1970")
+      return Rejection(
+        .timeOutOfRange, field: "event_time", "not a time between 2000 and 2200; the unit is ms since 1970")
     }
     if time > latest {
       return Rejection(

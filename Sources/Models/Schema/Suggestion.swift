@@ -6,7 +6,9 @@ package enum Suggestion {
     var best: (word: String, distance: Int)?
     for candidate in known {
       let distance = editDistance(word, candidate)
-      if distance <= max(2, candidate.utf8.count / 3), distance < best?.distance ?? .max { best = (candidate, distance) }
+      if distance <= max(2, candidate.utf8.count / 3), distance < best?.distance ?? .max {
+        best = (candidate, distance)
+      }
     }
     return best?.word
   }

@@ -1,0 +1,186 @@
+import Wire
+
+extension EntityTable {
+  /// Adds a transaction to its card's history and computes its features into `out`, in the feature set's order.
+  ///
+  /// The transaction is proven (`Schema.validate`), `keyHash` is that of its card, `out` has room for all features.
+  public mutating func observe(
+    _ t: TransactionView, keyHash: KeyHash, into out: UnsafeMutableBufferPointer<Double>
+  ) -> Observation {
+    precondition(out.count >= plan.featureCount, "the vector has no room for all features")
+    let plan = plan
+    let vector = out.baseAddress.unsafelyUnwrapped
+    event.decode(t, hashedFields: plan.hashedFields)
+    var result: Observation = []
+    let number = t.card.withUnsafeBytes { token in
+      let mixed = KeyIndex.mix(keyHash)
+      if let known = find(token, mixed) { return known }
+      result.insert(.firstEvent)
+      return insert(token, mixed)
+    }
+    slab.touch(number, epoch: epoch)
+    let header = slab.header(number)
+    if header.pointee.planSlot != planSlot { migrate(header) }
+
+    let ring = Ring(header, plan)
+    if ring.isEmpty || event.time >= ring.time(ring.end - 1) {
+      observeInOrder(ring, plan, vector)
+    } else {
+      result.formUnion(observeOutOfOrder(ring, plan, vector))
+    }
+    ownSteps(plan, vector)
+    if !plan.extraSteps.isEmpty { extraSteps(t, plan, vector) }
+
+    // Events were dropped before the oldest one that is left: windows that reach further back lack them.
+    if header.pointee.isTruncated {
+      let ring = Ring(header, plan)
+      if ring.time(ring.start) > event.time &- plan.reachMax { result.insert(.truncated) }
+    }
+    if completeSince == .max { completeSince = event.time }
+    if event.time > newestTime { newestTime = event.time }
+    if event.time &- plan.reachMax < completeSince { result.insert(.warming) }
+    return result
+  }
+
+  /// The transaction is the newest event of its card (ties included).
+  @inline(__always)
+  private mutating func observeInOrder(_ found: Ring, _ plan: FeaturePlan, _ out: UnsafeMutablePointer<Double>) {
+    var ring = found
+    ring.previousSteps(event, plan, out)
+    ring.advance(to: event.time, plan)
+    if ring.evict(newest: event.time, plan) { ring.header.pointee.isTruncated = false }
+    if ring.count == plan.eventsMax {
+      ring.dropOldest(plan)
+      ring.header.pointee.isTruncated = true
+    }
+    if ring.end == ring.capacity || !ring.fits(time: event.time, amount: event.amount) { makeRoom(&ring, plan) }
+    ring.append(event, plan, scratch.replaced)
+    ring.store()
+    ring.windowSteps(event, plan, scratch.replaced, out)
+  }
+
+  /// W2: computed at its own time; within the allowed lateness it is inserted at its place.
+  private mutating func observeOutOfOrder(
+    _ found: Ring, _ plan: FeaturePlan, _ out: UnsafeMutablePointer<Double>
+  ) -> Observation {
+    var ring = found
+    for (number, filter) in plan.filters.enumerated() {
+      let values = event.values
+      scratch.matches[number] = plan.passes(filter, amount: event.amount) { values[Int($0.rawValue)] }
+    }
+    var position = ring.firstIndex(after: event.time)
+    ring.stepsOutOfOrder(event, position: position, plan, scratch.matches, &seen, out)
+
+    let newest = ring.time(ring.end - 1)
+    guard event.time >= newest - plan.allowedLateness else {
+      lateCount += 1
+      return [.late, .outOfOrder]
+    }
+    outOfOrderCount += 1
+    if ring.count == plan.eventsMax {
+      ring.header.pointee.isTruncated = true
+      // As the oldest of too many it would be dropped at once.
+      if position == ring.start { return .outOfOrder }
+      ring.dropOldest(plan)
+    }
+    if ring.end == ring.capacity || !ring.fits(time: event.time, amount: event.amount) {
+      let before = ring.start
+      makeRoom(&ring, plan)
+      position -= before - ring.start
+    }
+    ring.insert(event, at: position, plan)
+    if ring.evict(newest: newest, plan) { ring.header.pointee.isTruncated = false }
+    ring.store()
+    return .outOfOrder
+  }
+
+  // MARK: Room
+
+  /// Makes `ring` one with room for the event at hand: by moving its events down, or into another block.
+  private mutating func makeRoom(_ ring: inout Ring, _ plan: FeaturePlan) {
+    let isSparse = ring.capacity > 16 && (ring.count + 1) * 4 < ring.capacity
+    if ring.fits(time: event.time, amount: event.amount) && ring.start >= max(1, ring.capacity / 32) && !isSparse {
+      ring.compact(plan)
+      return
+    }
+    var header = ring.header.pointee
+    let first = ring.isEmpty ? event.time : min(ring.time(ring.start), event.time)
+    let last = ring.isEmpty ? event.time : max(ring.time(ring.end - 1), event.time)
+    header.isWide = last - first > Int64(UInt32.max) || event.amount > Int64(Int32.max) || Self.hasWideAmount(ring)
+    header.capacity = UInt16(Self.capacity(for: ring.count + 1))
+    header.start = 0
+    header.end = 0
+    header.block = allocateBlock(
+      plan, capacity: Int(header.capacity), tokenLength: Int(header.tokenLength), isWide: header.isWide)
+    header.block.storeBytes(of: first, as: Int64.self)
+    (header.block + plan.stateSize).copyMemory(from: ring.block + plan.stateSize, byteCount: Int(header.tokenLength))
+    let old = ring.header.pointee
+    ring.header.pointee = header
+    var moved = Ring(ring.header, plan)
+    ring.copy(to: &moved, plan)
+    freeBlock(plan, old)
+    ring = moved
+  }
+
+  static func hasWideAmount(_ ring: Ring) -> Bool {
+    ring.isWide && (ring.start..<ring.end).contains { ring.amount($0) > Int64(Int32.max) }
+  }
+
+  // MARK: Features that need no history
+
+  @inline(__always) private func ownSteps(_ plan: FeaturePlan, _ out: UnsafeMutablePointer<Double>) {
+    for step in plan.ownSteps {
+      switch step.code {
+      case .amount: out[step.output] = Double(event.amount)
+      case .hour: out[step.output] = Double(Self.remainder(event.time, 86_400_000) / 3_600_000)
+      case .dayOfWeek:
+        // 1970-01-01 was a Thursday; Monday is 0.
+        out[step.output] = Double(Self.remainder(event.time + 3 * 86_400_000, 7 * 86_400_000) / 86_400_000)
+      case .code:
+        let stored = event[step.field]
+        out[step.output] = stored == 0 ? .nan : step.field.number(stored)
+      case .ratio, .amountRatio:
+        let divisor = out[step.divisor]
+        let numerator = step.code == .ratio ? out[step.numerator] : Double(event.amount)
+        out[step.output] = divisor == 0 || divisor.isNaN ? .nan : numerator / divisor
+      default: preconditionFailure("not a step of the transaction itself")
+      }
+    }
+  }
+
+  /// Not negative, for times before 1970 too.
+  @inline(__always) private static func remainder(_ value: Int64, _ modulus: Int64) -> Int64 {
+    let remainder = value % modulus
+    return remainder < 0 ? remainder + modulus : remainder
+  }
+
+  /// Extra fields that the record doesn't have are missing.
+  private func extraSteps(_ t: TransactionView, _ plan: FeaturePlan, _ out: UnsafeMutablePointer<Double>) {
+    for step in plan.extraSteps { out[step.output] = .nan }
+    guard t.extraCount > 0 else { return }
+    t.extras.withUnsafeBytes { bytes in
+      var at = 0
+      for _ in 0..<t.extraCount {
+        let field = Int(bytes[at])
+        let kind = ExtraField.Kind(rawValue: bytes[at + 1])
+        at += 2
+        let value: Double
+        switch kind {
+        case .number:
+          value = Double(bitPattern: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)))
+          at += 8
+        case .integer:
+          value = Double(Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: Int64.self)))
+          at += 8
+        case .flag:
+          value = bytes[at] == 0 ? 0 : 1
+          at += 1
+        case .text, nil:
+          value = .nan
+          at += 1 + Int(bytes[at])
+        }
+        for step in plan.extraSteps where step.field == field { out[step.output] = value }
+      }
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/// One declared feature: a number computed for each transaction from its own fields and its entity's history.
+public struct Feature: Sendable, Hashable {
+  /// Stable: models, rules and logged vectors refer to it.
+  public let name: String
+  public let aggregate: Aggregate
+}
+
+/// Events with time in `(t - lag - length, t - lag]`, ms; t is the event time of the transaction itself.
+public struct Window: Sendable, Hashable {
+  public static var lengthMax: Int64 { 90 * 86_400_000 }
+  public let length: Int64
+  public let lag: Int64
+
+  public init(length: Int64, lag: Int64 = 0) {
+    precondition(
+      length > 0 && length <= Self.lengthMax && lag >= 0 && lag <= Self.lengthMax, "a window of up to 90 days")
+    self.length = length
+    self.lag = lag
+  }
+
+  /// How far back from t the window reaches, ms.
+  var reach: Int64 { length + lag }
+}
+
+/// How a feature's number comes about. NaN stands for *missing* throughout.
+public enum Aggregate: Sendable, Hashable {
+  /// Over a window's amounts (minor units as they are: no conversion between currencies).
+  public enum Statistic: UInt8, Sendable, CaseIterable {
+    /// 0 for an empty window; the others but `sum` are missing then.
+    case count
+    /// Exact integer, rounded once to a Double.
+    case sum
+    case mean
+    case min
+    case max
+    /// Sample standard deviation (divisor n - 1), missing below two events.
+    case stddev
+    /// (amount of this transaction - mean) / stddev, missing where stddev is 0 or missing.
+    case zscore
+  }
+
+  /// A field of the transaction itself.
+  public enum OwnField: Sendable, Hashable {
+    /// Minor units.
+    case amount
+    /// Hour of the day, UTC, 0 to 23.
+    case hour
+    /// Day of the week, UTC, 0 = Monday to 6.
+    case dayOfWeek
+    /// A code as a number; missing where the transaction has none.
+    case code(EventField)
+    /// An extra field of the schema: a number, an integer, a flag as 0 or 1.
+    case extra(Int)
+  }
+
+  /// What a ratio divides.
+  public enum Numerator: Sendable, Hashable {
+    case amount
+    case feature(Int)
+  }
+
+  case statistic(Statistic, Window, EventFilter?)
+  /// Different values of a field; events without the field don't count.
+  case distinct(EventField, Window, EventFilter?)
+  /// 1 where no earlier event of the window (of lag 0) has this transaction's value, else 0; missing without a value.
+  case isNew(EventField, Window)
+  /// Seconds between this transaction and the last event before it that passes the filter. Without a length there is
+  /// no limit to how old that is; with one, an event `length` ms back or older is missing.
+  case secondsSinceLast(length: Int64?, EventFilter?)
+  /// The code that the event before this transaction has.
+  case last(EventField)
+  case lastAmount
+  /// 1 where this transaction's value differs from that of the event before, 0 where not, missing where either lacks it.
+  case changed(EventField)
+  case own(OwnField)
+  /// Numerator / the feature's value; missing where that is 0 or missing.
+  case ratio(Numerator, by: Int)
+}

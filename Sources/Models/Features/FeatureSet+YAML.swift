@@ -1,0 +1,207 @@
+import Wire
+
+extension FeatureSet {
+  /// Reads a feature set; see `FeatureSet` for the format. `file` is the name that errors carry.
+  public static func parse(
+    yaml: String, schema: Schema, file: String = "features.yaml"
+  ) throws(DefinitionError) -> FeatureSet {
+    let root = try DefinitionNode.parse(yaml: yaml, file: file)
+    let top = try root.mapping(known: ["version", "allowed_lateness", "events_per_entity_max", "features"])
+    try top.requireVersion(1)
+    let lateness = try top["allowed_lateness"]?.duration(in: 0...allowedLatenessMax) ?? allowedLatenessDefault
+    let eventsMax = try top["events_per_entity_max"]?.integer(in: 16...Int64(eventsPerEntityLimit)) ?? 4096
+
+    let nodes = try top.required("features").list(countMax: featureCountMax)
+    guard !nodes.isEmpty else { throw root.error("declares no feature") }
+    var parser = FeatureParser(schema: schema)
+    var features: [Feature] = []
+    for node in nodes { try parser.declare(node) }
+    for index in nodes.indices { features.append(try parser.feature(index)) }
+    return FeatureSet(
+      features: features, allowedLateness: lateness, eventsPerEntityMax: Int(eventsMax),
+      extraFieldCount: schema.fields.count)
+  }
+}
+
+/// Reads the features' entries in two passes: all names first, so that a ratio may name any earlier feature.
+private struct FeatureParser {
+  let schema: Schema
+  private var names: [String] = []
+  private var entries: [DefinitionMapping] = []
+
+  init(schema: Schema) { self.schema = schema }
+
+  private static let keys = ["name", "entity", "aggregate", "of", "by", "window", "lag", "where"]
+
+  mutating func declare(_ node: DefinitionNode) throws(DefinitionError) {
+    let entry = try node.mapping(known: Self.keys)
+    let nameNode = try entry.required("name")
+    let name = try nameNode.identifier()
+    guard !names.contains(name) else { throw nameNode.error("the feature '\(name)' is declared twice") }
+    if let entity = entry["entity"] { try Self.requireCard(entity) }
+    names.append(name)
+    entries.append(entry)
+  }
+
+  private static func requireCard(_ node: DefinitionNode) throws(DefinitionError) {
+    let word = try node.text
+    if word == "card" { return }
+    if ["customer", "merchant", "terminal", "device", "ip"].contains(word) {
+      throw node.error(
+        "features of the entity '\(word)' are not supported by this version",
+        suggestion:
+          "Only 'card' is; 'distinct', 'is_new' and 'where' look at a card's merchants, terminals and devices.")
+    }
+    throw node.error("'\(word)' is not a known entity", suggestion: Suggestion.sentence(for: word, among: ["card"]))
+  }
+
+  func feature(_ index: Int) throws(DefinitionError) -> Feature {
+    Feature(name: names[index], aggregate: try aggregate(entries[index], index: index))
+  }
+
+  private func aggregate(_ entry: DefinitionMapping, index: Int) throws(DefinitionError) -> Aggregate {
+    let node = try entry.required("aggregate")
+    let word = try node.text
+    switch word {
+    case "count", "sum", "mean", "min", "max", "stddev", "zscore":
+      try allow(["window", "lag", "where", "of"], in: entry, aggregate: word)
+      if let of = entry["of"], try of.text != "amount" {
+        throw of.error("'\(word)' is of the amount", suggestion: "Leave 'of' out.")
+      }
+      let table = [
+        ("count", Aggregate.Statistic.count), ("sum", .sum), ("mean", .mean), ("min", .min), ("max", .max),
+        ("stddev", .stddev), ("zscore", .zscore),
+      ]
+      return .statistic(try node.word(table, kind: "aggregate"), try window(entry), try filter(entry))
+    case "distinct":
+      try allow(["of", "window", "lag", "where"], in: entry, aggregate: word)
+      return .distinct(try field(entry), try window(entry), try filter(entry))
+    case "is_new":
+      try allow(["of", "window"], in: entry, aggregate: word)
+      return .isNew(try field(entry), try window(entry))
+    case "seconds_since_last":
+      try allow(["window", "where"], in: entry, aggregate: word)
+      let filter = try filter(entry)
+      if filter != nil { _ = try entry.required("window") }
+      return .secondsSinceLast(
+        length: try entry["window"].map { n throws(DefinitionError) in try Self.length(n) }, filter)
+    case "last":
+      try allow(["of"], in: entry, aggregate: word)
+      if try entry.required("of").text == "amount" { return .lastAmount }
+      return .last(try codeField(entry))
+    case "changed":
+      try allow(["of"], in: entry, aggregate: word)
+      return .changed(try field(entry))
+    case "field":
+      try allow(["of"], in: entry, aggregate: word)
+      return .own(try ownField(try entry.required("of")))
+    case "ratio":
+      try allow(["of", "by"], in: entry, aggregate: word)
+      return try ratio(entry, index: index)
+    default:
+      let known = [
+        "count", "sum", "mean", "min", "max", "stddev", "zscore", "distinct", "is_new", "seconds_since_last",
+        "last", "changed", "field", "ratio",
+      ]
+      throw node.error("'\(word)' is not a known aggregate", suggestion: Suggestion.sentence(for: word, among: known))
+    }
+  }
+
+  /// Keys that this aggregate doesn't use are mistakes, not decoration.
+  private func allow(_ keys: [String], in entry: DefinitionMapping, aggregate: String) throws(DefinitionError) {
+    for key in Self.keys
+    where entry[key] != nil && !keys.contains(key) && !["name", "entity", "aggregate"].contains(key) {
+      throw entry[key]!.error("the aggregate '\(aggregate)' takes no '\(key)'")
+    }
+  }
+
+  private func window(_ entry: DefinitionMapping) throws(DefinitionError) -> Window {
+    let length = try Self.length(try entry.required("window"))
+    return Window(length: length, lag: try entry["lag"]?.duration(in: 0...Window.lengthMax) ?? 0)
+  }
+
+  private static func length(_ node: DefinitionNode) throws(DefinitionError) -> Int64 {
+    try node.duration(in: 1000...Window.lengthMax)
+  }
+
+  private func field(_ entry: DefinitionMapping) throws(DefinitionError) -> EventField {
+    try entry.required("of").word(EventField.allCases.map { ($0.name, $0) }, kind: "field")
+  }
+
+  /// A field whose value is a number that a model can use.
+  private func codeField(_ entry: DefinitionMapping) throws(DefinitionError) -> EventField {
+    let codes = EventField.allCases.filter { !$0.isHashed }
+    return try entry.required("of").word(codes.map { ($0.name, $0) }, kind: "field with a numeric value")
+  }
+
+  private func ownField(_ node: DefinitionNode) throws(DefinitionError) -> Aggregate.OwnField {
+    let name = try node.text
+    if let index = schema.fieldIndex(named: name) {
+      guard schema.fields[index].kind != .text else { throw node.error("'\(name)' is a text; a feature is a number") }
+      return .extra(index)
+    }
+    let codes = EventField.allCases.filter { !$0.isHashed }.map { ($0.name, Aggregate.OwnField.code($0)) }
+    let fixed: [(String, Aggregate.OwnField)] =
+      [("amount", .amount), ("hour", .hour), ("day_of_week", .dayOfWeek)] + codes
+    let extras = schema.fields.indices.map { (schema.fields[$0].name, Aggregate.OwnField.extra($0)) }
+    return try node.word(fixed + extras, kind: "field")
+  }
+
+  private func ratio(_ entry: DefinitionMapping, index: Int) throws(DefinitionError) -> Aggregate {
+    let of = try entry.required("of")
+    let numerator: Aggregate.Numerator = try of.text == "amount" ? .amount : .feature(try reference(of, before: index))
+    return .ratio(numerator, by: try reference(try entry.required("by"), before: index))
+  }
+
+  private func reference(_ node: DefinitionNode, before index: Int) throws(DefinitionError) -> Int {
+    let name = try node.text
+    guard let target = names.firstIndex(of: name) else {
+      throw node.error("there is no feature '\(name)'", suggestion: Suggestion.sentence(for: name, among: names))
+    }
+    guard target < index else {
+      throw node.error("'\(name)' is declared later", suggestion: "Declare it before its use.")
+    }
+    return target
+  }
+
+  private func filter(_ entry: DefinitionMapping) throws(DefinitionError) -> EventFilter? {
+    guard let node = entry["where"] else { return nil }
+    let codes = EventField.allCases.filter { !$0.isHashed }
+    let conditions = try node.mapping(known: codes.map(\.name) + ["amount_above", "amount_below"])
+    var filter = EventFilter()
+    for field in codes {
+      guard let list = conditions[field.name] else { continue }
+      var values: Set<UInt16> = []
+      for element in try list.list(countMax: 1000) { values.insert(try Self.code(element, field)) }
+      guard !values.isEmpty else { throw list.error("the list is empty: no event would count") }
+      filter.conditions.append(EventFilter.Condition(field: field, values: values.sorted()))
+    }
+    let amounts = 0...Schema.amountMax
+    if let above = conditions["amount_above"] { filter.amountAbove = try above.integer(in: amounts) }
+    if let below = conditions["amount_below"] { filter.amountBelow = try below.integer(in: amounts) }
+    guard filter != EventFilter() else { throw node.error("states no condition") }
+    return filter
+  }
+
+  /// The value as a ring stores it.
+  private static func code(_ node: DefinitionNode, _ field: EventField) throws(DefinitionError) -> UInt16 {
+    switch field {
+    case .mcc: return UInt16(try node.integer(in: 0...9999)) + 1
+    case .country:
+      guard let country = Country(try node.text) else {
+        throw node.error("'\(try node.text)' is not a country (two letters A to Z)")
+      }
+      return country.code
+    case .currency:
+      guard let currency = Currency(try node.text) else {
+        throw node.error("'\(try node.text)' is not an active ISO 4217 currency")
+      }
+      return currency.numeric
+    case .channel:
+      return UInt16(try node.word(Channel.allCases.dropFirst().map { ($0.name, $0.rawValue) }, kind: "channel"))
+    case .entryMode:
+      return UInt16(try node.word(EntryMode.allCases.dropFirst().map { ($0.name, $0.rawValue) }, kind: "entry mode"))
+    case .merchant, .terminal, .device, .ip: preconditionFailure("a filter is over codes")
+    }
+  }
+}

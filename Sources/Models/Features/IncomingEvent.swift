@@ -1,0 +1,40 @@
+import Wire
+
+/// The transaction at hand, as a ring stores events. One for a table, filled anew for each transaction.
+struct IncomingEvent: ~Copyable {
+  private(set) var time: Int64 = 0
+  private(set) var amount: Int64 = 0
+  /// By `EventField`; 0 is missing. Hashed fields only where the plan keeps them.
+  let values: UnsafeMutablePointer<UInt64>
+
+  init() {
+    values = .allocate(capacity: EventField.count)
+    values.initialize(repeating: 0, count: EventField.count)
+  }
+
+  deinit { values.deallocate() }
+
+  @inline(__always) subscript(field: EventField) -> UInt64 {
+    get { values[Int(field.rawValue)] }
+    nonmutating set { values[Int(field.rawValue)] = newValue }
+  }
+
+  @inline(__always) mutating func decode(_ t: TransactionView, hashedFields: UInt16) {
+    time = t.eventTime
+    amount = t.amount
+    self[.country] = UInt64(t.country.code)
+    self[.mcc] = t.mcc.map { UInt64($0) + 1 } ?? 0
+    self[.currency] = UInt64(t.currency.numeric)
+    self[.channel] = UInt64(t.channel.rawValue)
+    self[.entryMode] = UInt64(t.entryMode.rawValue)
+    guard hashedFields != 0 else { return }
+    if hashedFields & 1 << EventField.merchant.rawValue != 0 { self[.merchant] = Self.hash(t.merchant) }
+    if hashedFields & 1 << EventField.terminal.rawValue != 0 { self[.terminal] = Self.hash(t.terminal) }
+    if hashedFields & 1 << EventField.device.rawValue != 0 { self[.device] = Self.hash(t.device) }
+    if hashedFields & 1 << EventField.ip.rawValue != 0 { self[.ip] = Self.hash(t.ip) }
+  }
+
+  @inline(__always) private static func hash(_ token: RawSpan) -> UInt64 {
+    token.byteCount == 0 ? 0 : max(1, hash64(token, seed: 0))
+  }
+}

@@ -1,0 +1,103 @@
+/// From running state to features, for a transaction that is its ring's newest event.
+extension Ring {
+  /// What needs the event before; runs while the ring's last event still is that.
+  @inline(__always)
+  func previousSteps(_ event: borrowing IncomingEvent, _ plan: FeaturePlan, _ out: UnsafeMutablePointer<Double>) {
+    for step in plan.previousSteps {
+      var index = end - 1
+      if step.filter >= 0 { index = small(plan.filters[step.filter].lastOffset) - 1 }
+      out[step.output] = previousValue(step, event, index, plan)
+    }
+  }
+
+  /// `index` is the event that the step looks at; below `start` there is none.
+  @inline(__always)
+  func previousValue(
+    _ step: FeaturePlan.Step, _ event: borrowing IncomingEvent, _ index: Int, _ plan: FeaturePlan
+  ) -> Double {
+    guard index >= start else { return .nan }
+    switch step.code {
+    case .secondsSinceLast:
+      let elapsed = event.time - time(index)
+      return elapsed < step.length ? Double(elapsed) / 1000 : .nan
+    case .lastAmount: return Double(amount(index))
+    case .last:
+      let stored = value(plan.columns[plan.columnOfField[Int(step.field.rawValue)]], index)
+      return stored == 0 ? .nan : step.field.number(stored)
+    case .changed:
+      let stored = value(plan.columns[plan.columnOfField[Int(step.field.rawValue)]], index)
+      let own = event[step.field]
+      return stored == 0 || own == 0 ? .nan : stored == own ? 0 : 1
+    default: preconditionFailure("not a step of the event before")
+    }
+  }
+
+  /// What needs the windows; the transaction is in them.
+  @inline(__always)
+  func windowSteps(
+    _ event: borrowing IncomingEvent, _ plan: FeaturePlan, _ replaced: Replaced, _ out: UnsafeMutablePointer<Double>
+  ) {
+    for step in plan.windowSteps {
+      let edge = plan.edges[step.edge]
+      let left = self.left(edge)
+      let right = self.right(plan.lags[edge.lag])
+      let value: Double
+      switch step.code {
+      case .max, .min:
+        let index = bitmap(plan.tracks[step.track].bitmap).next(from: left, below: right)
+        value = index < 0 ? .nan : Double(amount(index))
+      case .distinct:
+        value = Double(bitmap(plan.tracks[step.track].bitmap).count(from: left, to: right))
+      case .isNew:
+        value = event[step.field] == 0 ? .nan : replaced[step.track] < left ? 1 : 0
+      default:
+        value = statistic(step, event, left: left, right: right, plan)
+      }
+      out[step.output] = value
+    }
+  }
+
+  @inline(__always)
+  private func statistic(
+    _ step: FeaturePlan.Step, _ event: borrowing IncomingEvent, left: Int, right: Int, _ plan: FeaturePlan
+  ) -> Double {
+    var count = right - left
+    var sum: Int64 = 0
+    var squares: UInt128 = 0
+    if step.total >= 0 {
+      let total = plan.totals[step.total]
+      if total.countOffset >= 0 { count = small(total.countOffset) }
+      if total.sumOffset >= 0 { sum = self.sum(total.sumOffset) }
+      if step.code == .stddev || step.code == .zscore { squares = self.squares(total.squaresOffset) }
+    }
+    return Statistics.value(step.code, count: count, sum: sum, squares: squares, amount: event.amount)
+  }
+}
+
+/// The statistics of a window from its exact integer totals.
+enum Statistics {
+  @inline(__always)
+  static func value(_ code: FeaturePlan.Code, count: Int, sum: Int64, squares: UInt128, amount: Int64) -> Double {
+    switch code {
+    case .count: return Double(count)
+    case .sum: return Double(sum)
+    case .mean: return count == 0 ? .nan : Double(sum) / Double(count)
+    case .stddev: return deviation(count: count, sum: sum, squares: squares)
+    case .zscore:
+      let deviation = deviation(count: count, sum: sum, squares: squares)
+      return deviation > 0 ? (Double(amount) - Double(sum) / Double(count)) / deviation : .nan
+    default: preconditionFailure("not a statistic of totals")
+    }
+  }
+
+  /// Sample standard deviation, sqrt((n * sum of squares - sum^2) / (n * (n - 1))). The numerator is exact: with at most
+  /// 8,192 amounts of at most 10^15 it stays below 2^126.
+  @inline(__always)
+  private static func deviation(count: Int, sum: Int64, squares: UInt128) -> Double {
+    guard count >= 2 else { return .nan }
+    let exact = UInt128(count) &* squares &- UInt128(sum.magnitude) &* UInt128(sum.magnitude)
+    let high = Double(UInt64(truncatingIfNeeded: exact >> 64))
+    let numerator = high * 0x1p64 + Double(UInt64(truncatingIfNeeded: exact))
+    return (numerator / (Double(count) * Double(count - 1))).squareRoot()
+  }
+}
