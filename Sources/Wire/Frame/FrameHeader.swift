@@ -83,7 +83,7 @@ public struct FrameHeader: Equatable, Sendable {
 /// Why a connection's bytes are not frames. All of them end the connection; none is worth a retry of the same bytes.
 public enum FrameError: Error, Equatable, Sendable, CustomStringConvertible {
   public enum Foreign: String, Sendable {
-    case tls = "a TLS record: the peer speaks TLS to a plain port"
+    case tls = "a TLS record: one side speaks TLS and the other does not; give both certificates"
     case http = "an HTTP request: this is not the HTTP port"
     case unknown = "bytes of another protocol"
   }
@@ -98,7 +98,8 @@ public enum FrameError: Error, Equatable, Sendable, CustomStringConvertible {
   case compression(String)
 
   static func guess(_ bytes: UnsafeRawBufferPointer) -> Foreign {
-    if bytes[0] == 0x16, bytes[1] == 0x03 { return .tls }
+    // A handshake record, or the alert by which a TLS port refuses a plain peer (RFC 8446, 5.1).
+    if bytes[0] == 0x16 || bytes[0] == 0x15, bytes[1] == 0x03 { return .tls }
     let verbs = ["GET ", "POST", "PUT ", "HEAD", "OPTI", "DELE"]
     return verbs.contains(String(decoding: bytes[0..<4], as: UTF8.self)) ? .http : .unknown
   }

@@ -141,7 +141,7 @@ public final class Link: @unchecked Sendable {
   /// A session frame, which the hello's phase may send too.
   func sendSession(_ message: some ClusterMessage, correlation: UInt64 = 0) {
     // A hello goes out in the oldest version, for who gets it knows nothing of the sender yet.
-    let version = phase == .opening ? FrameHeader.versions.lowerBound : FrameHeader.versions.upperBound
+    let version = acceptedPeer == nil ? FrameHeader.versions.lowerBound : FrameHeader.versions.upperBound
     outbound.writeFrame(type(of: message).kind, correlation: correlation, version: version) { message.write(to: &$0) }
     scheduleFlush()
   }
@@ -249,9 +249,10 @@ public final class Link: @unchecked Sendable {
 
   private func conclude(_ reason: LinkError?, telling failure: Failure?) {
     guard phase == .opening || phase == .ready else { return }
+    // First of all: writing the last word may find more reasons to end.
+    phase = .closing
     if let failure, isOpen { sendSession(failure) }
     flush()
-    phase = .closing
     handshakeTimer?.cancel()
     idleTimer?.cancel()
     log(reason)
