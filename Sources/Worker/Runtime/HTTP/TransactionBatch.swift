@@ -1,0 +1,103 @@
+import Models
+import NIOCore
+import Wire
+
+/// A request's body as transaction records: one object, or an array of them.
+struct TransactionBatch {
+  enum Row {
+    /// The record's bytes in `payload`.
+    case submitted(Range<Int>)
+    /// With the transaction's id as far as it was read.
+    case rejected(Rejection, id: [UInt8])
+  }
+
+  /// A body that is no transaction and no array.
+  enum Defect: Error {
+    case json(JSONError)
+    /// Neither an object nor an array.
+    case kind
+    case empty
+    case tooMany
+  }
+
+  static let source = "http"
+  static var rowsMax: Int { Submit.rowsMax }
+
+  private(set) var rows: [Row] = []
+  private(set) var isArray = false
+  /// A `Submit` message whose header is still to be filled in: see `seal`.
+  private(set) var payload = [UInt8](repeating: 0, count: Submit.headerSize)
+  private(set) var submittedCount = 0
+  private(set) var quarantine: [Quarantine.Record] = []
+  private var builder = TransactionBuilder()
+
+  init(_ body: ByteBuffer, _ parser: inout TransactionJSON) throws(Defect) {
+    payload.reserveCapacity(Submit.headerSize + body.readableBytes)
+    let result = body.withUnsafeReadableBytes { bytes in
+      Result { () throws(Defect) in try read(RawSpan(_unsafeBytes: bytes), &parser) }
+    }
+    try result.get()
+  }
+
+  /// Writes the header of the `Submit`. There must be a submitted row.
+  mutating func seal(_ submit: Submit) {
+    var header = WireWriter(capacity: Submit.headerSize)
+    submit.write(rows: RawSpan(), to: &header)
+    payload.replaceSubrange(0..<Submit.headerSize, with: header.bytes)
+  }
+
+  /// The first bytes of what could not be read, for the quarantine.
+  static func excerpt(_ body: ByteBuffer) -> [UInt8] { Array(body.readableBytesView.prefix(Quarantine.excerptMax)) }
+
+  private mutating func read(_ text: RawSpan, _ parser: inout TransactionJSON) throws(Defect) {
+    let defect: Defect?
+    do throws(JSONError) { defect = try readRows(text, &parser) } catch { throw .json(error) }
+    if let defect { throw defect }
+  }
+
+  private mutating func readRows(_ text: RawSpan, _ parser: inout TransactionJSON) throws(JSONError) -> Defect? {
+    var scanner = JSONScanner(text)
+    switch try scanner.peek() {
+    case .object: try readRow(text, &scanner, &parser)
+    case .array:
+      isArray = true
+      try scanner.beginArray()
+      while try scanner.nextElement(isFirst: rows.isEmpty) {
+        guard rows.count < Self.rowsMax else { return .tooMany }
+        try readRow(text, &scanner, &parser)
+      }
+      if rows.isEmpty { return .empty }
+    default: return .kind
+    }
+    try scanner.finish()
+    return nil
+  }
+
+  /// Reads the value that comes next. A row that is JSON, but no transaction, is rejected by itself; throws where the
+  /// text is not JSON, for then it can't be told where the next row begins.
+  private mutating func readRow(
+    _ text: RawSpan, _ scanner: inout JSONScanner, _ parser: inout TransactionJSON
+  ) throws(JSONError) {
+    _ = try scanner.peek()
+    let start = scanner.position
+    var next = scanner
+    do throws(Rejection) {
+      try parser.parseNext(from: &next, into: &builder)
+      let length = next.position - start
+      guard length <= TransactionJSON.lengthMax else {
+        throw Rejection(.tooLarge, "the object has \(length) bytes; at most \(TransactionJSON.lengthMax) are taken")
+      }
+      let place = payload.count
+      builder.append(to: &payload)
+      rows.append(.submitted(place..<payload.count))
+      submittedCount += 1
+      scanner = next
+    } catch {
+      try scanner.skipValue()
+      let raw = text.extracting(start..<min(scanner.position, start + Quarantine.excerptMax))
+      quarantine.append(
+        Quarantine.Record(rejection: error, source: Self.source, excerpt: raw.withUnsafeBytes { Array($0) }))
+      rows.append(.rejected(error, id: builder.id))
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import Wire
+
+/// What a worker counts. Make one for each event loop: they are cells of the same series, and the registry sums them.
+public struct WorkerMetrics: Sendable {
+  /// By `2 * action + verdict`.
+  private let decisions: [Counter]
+  /// By reason's place in `RejectReason.allCases`, from 1 on in raw values.
+  private let rejections: [Counter]
+  private let retries: [Counter]
+  public let duplicates: Counter
+  /// Nanoseconds from a `Submit`'s arrival to its answer.
+  public let decisionLatency: Histogram
+  public let syncedTickets: Counter
+  /// Nanoseconds of one fdatasync.
+  public let syncLatency: Histogram
+  public let outboxLines: Counter
+  public let outboxBytes: Counter
+
+  public init(_ registry: MetricsRegistry) {
+    decisions = (0..<6).map { index in
+      let action = Decision.Action(rawValue: UInt8(index / 2))!
+      let verdict = Decision.Verdict(rawValue: UInt8(index % 2))!
+      return registry.counter(
+        "assay_decisions_total", "Transactions decided, duplicates not counted.",
+        ["verdict": Self.name(verdict), "action": Self.name(action)], isSparse: true)
+    }
+    rejections = RejectReason.allCases.map { reason in
+      registry.counter(
+        "assay_rejected_total", "Transactions refused as they are, by the reason's code.", ["reason": reason.code])
+    }
+    retries = FailureCode.allCases.map { code in
+      registry.counter(
+        "assay_retries_answered_total", "Transactions not decided and answered as to be sent again, by cause.",
+        ["code": code.name], isSparse: true)
+    }
+    duplicates = registry.counter(
+      "assay_duplicates_total", "Transactions that had been decided before and got the original decision.")
+    decisionLatency = registry.histogram(
+      "assay_decision_latency_seconds", "From a transaction's arrival at this worker to its answer, one count a transaction.")
+    syncedTickets = registry.counter("assay_journal_synced_tickets_total", "Batches of the journal that are on disk.")
+    syncLatency = registry.histogram("assay_journal_fsync_seconds", "Duration of the journal's fdatasync.")
+    outboxLines = registry.counter("assay_outbox_lines_total", "Decisions written to the outbox.")
+    outboxBytes = registry.counter("assay_outbox_bytes_total", "Bytes written to the outbox.")
+  }
+
+  @inline(__always) public func decided(_ decision: Decision) {
+    decisions[Int(decision.action.rawValue) * 2 + Int(decision.verdict.rawValue)].add()
+  }
+
+  public func rejected(_ reason: RejectReason) { rejections[Self.place(reason)].add() }
+  public func retried(_ code: FailureCode) { retries[FailureCode.allCases.firstIndex(of: code)!].add() }
+
+  private static func place(_ reason: RejectReason) -> Int { RejectReason.allCases.firstIndex(of: reason)! }
+
+  private static func name(_ verdict: Decision.Verdict) -> String {
+    switch verdict {
+    case .clear: "clear"
+    case .potentialFraud: "potential_fraud"
+    }
+  }
+
+  private static func name(_ action: Decision.Action) -> String {
+    switch action {
+    case .approve: "approve"
+    case .review: "review"
+    case .decline: "decline"
+    }
+  }
+}
