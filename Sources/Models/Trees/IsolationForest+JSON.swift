@@ -52,7 +52,9 @@ extension IsolationForest {
     let threshold = try element.member("threshold").floats()
     let sizes = try element.member("size").integers()
     let counts = [right.count, feature.count, missingLeft.count, threshold.count, sizes.count]
-    guard counts.allSatisfy({ $0 == left.count }) else { throw element.error(.inconsistent, "A tree's arrays have unequal lengths") }
+    guard counts.allSatisfy({ $0 == left.count }) else {
+      throw element.error(.inconsistent, "A tree's arrays have unequal lengths")
+    }
     guard sizes.allSatisfy({ (1...sampleSize).contains($0) }) else {
       throw element.error(.inconsistent, "A node's size is not within the sample")
     }
