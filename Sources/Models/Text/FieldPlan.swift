@@ -13,13 +13,21 @@ struct FieldPlan: Sendable {
     var destination: Destination
     var time: FieldMapping.TimeFormat
     var values: [String: String]?
-    /// The next column that reads the same name, or -1: one source may feed several fields.
-    var next: Int
     /// Named by the mapping, not taken under a canonical name.
     var isMapped: Bool
   }
 
+  /// What a row's way needs of a column, without anything that is counted by reference.
+  struct Step: Sendable {
+    var destination: Destination
+    /// The next column that reads the same name, or -1: one source may feed several fields.
+    var next: Int32
+    var hasValues: Bool
+    var isPlainTime: Bool
+  }
+
   let columns: [Column]
+  let steps: [Step]
   let constants: [(destination: Destination, rule: FieldMapping.Rule)]
   let extraFields: [ExtraFieldSpec]
 
@@ -47,7 +55,7 @@ struct FieldPlan: Sendable {
       case .column(let name):
         sources.insert(name)
         columns.append(
-          Column(name: name, destination: destination, time: rule.time, values: rule.values, next: -1, isMapped: true))
+          Column(name: name, destination: destination, time: rule.time, values: rule.values, isMapped: true))
       case .constant: constants.append((destination, rule))
       }
     }
@@ -56,7 +64,7 @@ struct FieldPlan: Sendable {
       + extraFields.enumerated().map { ($0.element.name, Destination.extra($0.offset)) }
     for (name, destination) in own where !ruled.contains(destination) && !sources.contains(name) {
       columns.append(
-        Column(name: name, destination: destination, time: .automatic, values: nil, next: -1, isMapped: false))
+        Column(name: name, destination: destination, time: .automatic, values: nil, isMapped: false))
     }
 
     var size = 16
@@ -64,16 +72,22 @@ struct FieldPlan: Sendable {
     var slots = [Int32](repeating: -1, count: size)
     var nameBytes: [UInt8] = []
     var nameEnds: [Int32] = []
+    var steps: [Step] = []
     for index in columns.indices {
       let name = Array(columns[index].name.utf8)
       var slot = Self.slot(of: name.span.bytes, size - 1)
       while slots[slot] >= 0, columns[Int(slots[slot])].name != columns[index].name { slot = (slot + 1) & (size - 1) }
-      columns[index].next = Int(slots[slot])
+      let column = columns[index]
+      steps.append(
+        Step(
+          destination: column.destination, next: slots[slot], hasValues: column.values != nil,
+          isPlainTime: column.time == .automatic))
       slots[slot] = Int32(index)
       nameBytes += name
       nameEnds.append(Int32(nameBytes.count))
     }
     self.columns = columns
+    self.steps = steps
     self.constants = constants
     self.extraFields = extraFields
     self.slots = slots

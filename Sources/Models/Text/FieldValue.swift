@@ -20,7 +20,7 @@ enum FieldValue {
     guard !hasControl(text) else {
       throw Rejection(.valueOutOfRange, field: field.name, "the text holds a control character")
     }
-    out.removeAll(keepingCapacity: true)
+    if !out.isEmpty { out.removeAll(keepingCapacity: true) }
     text.withUnsafeBytes { out.append(contentsOf: $0) }
   }
 
@@ -110,7 +110,7 @@ enum FieldValue {
   static func ip(
     _ spelling: TransactionAssembler.Spelling, _ text: RawSpan, _ out: inout [UInt8]
   ) throws(Rejection) {
-    out.removeAll(keepingCapacity: true)
+    if !out.isEmpty { out.removeAll(keepingCapacity: true) }
     guard spelling == .string || spelling == .cell, IPAddressText.parse(text, into: &out) else {
       throw illTyped(.ip, "an IPv4 or IPv6 address is expected")
     }

@@ -79,12 +79,24 @@ struct TextCursor {
     for byte in value.description.utf8 { put(byte) }
   }
 
-  mutating func put(hexadecimal value: UInt64) {
-    for place in 0..<16 {
-      let nibble = UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * place)) & 15
-      at[place] = nibble < 10 ? nibble &+ UInt8(ascii: "0") : nibble &+ UInt8(ascii: "a") &- 10
-    }
+  /// 16 lower-case digits.
+  @inline(__always) mutating func put(hexadecimal value: UInt64) {
+    let out = UnsafeMutableRawPointer(at)
+    let high = Self.hexadecimal(UInt32(truncatingIfNeeded: value >> 32))
+    let low = Self.hexadecimal(UInt32(truncatingIfNeeded: value))
+    out.storeBytes(of: high.littleEndian, as: UInt64.self)
+    out.storeBytes(of: low.littleEndian, toByteOffset: 8, as: UInt64.self)
     at += 16
+  }
+
+  /// Eight lower-case digits, the first in the low byte: nibbles spread to bytes, then all made ASCII at once.
+  @inline(__always) static func hexadecimal(_ value: UInt32) -> UInt64 {
+    var x = UInt64(value.byteSwapped)
+    x = (x | x << 16) & 0x0000_FFFF_0000_FFFF
+    x = (x | x << 8) & 0x00FF_00FF_00FF_00FF
+    x = (x >> 4 & 0x000F_000F_000F_000F) | (x & 0x000F_000F_000F_000F) << 8
+    let letters = (x &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+    return x &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
   }
 
   /// A quoted instant, 26 bytes.

@@ -56,12 +56,13 @@ struct TransactionAssembler: Sendable {
   ) throws(Rejection) {
     var index = column
     while index >= 0 {
-      if plan.columns[index].values == nil {
-        try set(plan.columns[index].destination, index, spelling, text, &builder)
-      } else {
+      let step = plan.steps[index]
+      if step.hasValues {
         try setMapped(index, text, &builder)
+      } else {
+        try set(step.destination, step.isPlainTime ? nil : index, spelling, text, &builder)
       }
-      index = plan.columns[index].next
+      index = Int(step.next)
     }
   }
 
@@ -97,6 +98,7 @@ struct TransactionAssembler: Sendable {
 
   // MARK: One value
 
+  /// - Parameter column: Where the time's format stands; nil for the automatic one.
   private mutating func set(
     _ destination: FieldPlan.Destination, _ column: Int?, _ spelling: Spelling, _ text: RawSpan,
     _ builder: inout TransactionBuilder

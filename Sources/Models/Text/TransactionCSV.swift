@@ -83,8 +83,8 @@ public struct TransactionCSV: Sendable {
     for head in found where head >= 0 {
       var column = head
       while column >= 0 {
-        destinations.insert(plan.columns[column].destination)
-        column = plan.columns[column].next
+        destinations.insert(plan.steps[column].destination)
+        column = Int(plan.steps[column].next)
       }
     }
     for column in plan.columns where column.isMapped && !names.contains(column.name) {
