@@ -14,6 +14,7 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 
@@ -28,6 +29,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
+    .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
     .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
   ],
   targets: [
@@ -41,9 +43,9 @@ let package = Package(
 
     .target(name: "Wire", dependencies: ["CKernels", "CLZ4", "COpenSSL", nioCore, nioPosix, logging], swiftSettings: settings),
     .target(name: "Models", dependencies: ["Wire", "CKernels", yaml], swiftSettings: settings),
-    .target(name: "Worker", dependencies: ["Wire", "Models", nioCore, nioPosix, nioHTTP, logging, yaml, histogram], swiftSettings: settings),
+    .target(name: "Worker", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, nioHTTP, logging, yaml, histogram], swiftSettings: settings),
     .target(name: "Coordinator", dependencies: ["Wire", "Models", "CSQLite", nioCore, nioPosix, logging, yaml], swiftSettings: settings),
-    .target(name: "Client", dependencies: ["Wire", "Models", nioCore, nioPosix, logging, histogram], swiftSettings: settings),
+    .target(name: "Client", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, logging, histogram], swiftSettings: settings),
     .executableTarget(name: "Assay", dependencies: ["Wire", "Models", "Worker", "Coordinator", "Client", arguments, logging, yaml, histogram], swiftSettings: settings),
     .executableTarget(name: "Benchmarks", dependencies: ["Wire", "Models", "Worker", "Client", arguments, histogram], path: "Tests/Benchmarks", swiftSettings: settings),
 

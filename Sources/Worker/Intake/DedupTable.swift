@@ -59,9 +59,11 @@ public struct DedupTable: ~Copyable {
   }
 
   /// Adds a transaction that `lookup` called new. `loggedTime` never falls from call to call.
+  /// Returns the entry's number, for `settle`.
+  @discardableResult
   public mutating func insert(
     _ key: Fingerprint, content: UInt64, offset: Offset, decision: Decision, bundle: UInt32, loggedTime: Int64
-  ) {
+  ) -> UInt64 {
     if Int(tail - segmentBase) == segments.count * Self.segmentSize {
       segments.append(.allocate(capacity: Self.segmentSize))
     }
@@ -74,7 +76,11 @@ public struct DedupTable: ~Copyable {
         loggedTime: loggedTime, bundle: bundle))
     grow()
     index.insert(DedupIndex.slot(sequence, hash: key.low))
+    return sequence
   }
+
+  /// Puts the decision into an entry that was inserted before it was made.
+  public mutating func settle(_ sequence: UInt64, _ decision: Decision) { pointer(sequence).pointee.decision = decision }
 
   /// Forgets what was logged before `time`.
   public mutating func expire(before time: Int64) {

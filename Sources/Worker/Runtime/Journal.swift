@@ -218,7 +218,10 @@ public final class Journal: Sendable {
     pending.subtract(bytes, ordering: .relaxed)
   }
 
-  func publish(durable ticket: JournalTicket) { durable.store(ticket.rawValue, ordering: .releasing) }
+  func publish(durable ticket: JournalTicket) {
+    durable.store(ticket.rawValue, ordering: .releasing)
+    intake.wake()
+  }
 }
 
 /// Creates a directory with its parents, each name made durable.

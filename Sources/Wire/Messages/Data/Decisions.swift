@@ -1,7 +1,6 @@
 /// The answer to `Submit`: one outcome a row, in the rows' order.
 ///
-/// Self-contained: names that rows refer to by number (bundles, reason codes, features) stand in tables at the front,
-/// only those that are used.
+/// Self-contained: names that rows refer to by number (bundles, reason codes, features) stand in tables at the front.
 public struct Decisions: Equatable, Sendable {
   public struct Outcome: Equatable, Sendable {
     public enum Status: UInt8, Sendable {
@@ -51,14 +50,16 @@ public struct Decisions: Equatable, Sendable {
   public static func writeTables(_ bundles: [BundleNames], rowCount: Int, to out: inout WireWriter) {
     out.write(UInt16(rowCount))
     out.write(UInt8(bundles.count))
-    for bundle in bundles {
-      out.write(bundle.id.high)
-      out.write(bundle.id.low)
-      out.write(UInt16(bundle.reasons.count))
-      for reason in bundle.reasons { out.write(reason) }
-      out.write(UInt16(bundle.features.count))
-      for name in bundle.features { out.write(name) }
-    }
+    for bundle in bundles { writeTable(bundle, to: &out) }
+  }
+
+  public static func writeTable(_ bundle: BundleNames, to out: inout WireWriter) {
+    out.write(bundle.id.high)
+    out.write(bundle.id.low)
+    out.write(UInt16(bundle.reasons.count))
+    for reason in bundle.reasons { out.write(reason) }
+    out.write(UInt16(bundle.features.count))
+    for name in bundle.features { out.write(name) }
   }
 
   /// One decided or duplicate row; `features` as raw little-endian doubles, or empty.

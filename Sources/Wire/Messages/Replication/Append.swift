@@ -31,6 +31,12 @@ public struct Append: Equatable, Sendable {
   }
 
   public func write(records: borrowing RawSpan, to out: inout WireWriter) {
+    write(length: records.byteCount, to: &out)
+    out.write(raw: records)
+  }
+
+  /// The header alone; exactly `length` bytes of records follow.
+  public func write(length: Int, to out: inout WireWriter) {
     out.write(partition.rawValue)
     out.write(sender.rawValue)
     out.write(epoch.rawValue)
@@ -39,8 +45,7 @@ public struct Append: Equatable, Sendable {
     out.write(previousEpoch.rawValue)
     out.write(base.rawValue)
     out.write(commitOffset.rawValue)
-    out.write(UInt64(records.byteCount))
-    out.write(raw: records)
+    out.write(UInt64(length))
   }
 
   /// Reads the header; the records are the rest of `payload` from `headerSize` on.

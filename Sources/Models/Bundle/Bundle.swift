@@ -1,0 +1,52 @@
+import Wire
+
+/// Everything that decides, in one immutable piece: schema, features, model, thresholds, reasons. Named by the hash of its
+/// files.
+public final class Bundle: Sendable {
+  public let id: BundleID
+  public let name: String
+  public let schema: Schema
+  public let features: FeatureSet
+  public let model: Model?
+  public let policy: Policy
+  public let reasonRules: [ReasonRule]
+  /// Codes that `Decision.reasons` index: the declared ones, then one for each feature (`unusual:<feature>`).
+  public let reasonCodes: [String]
+  /// This bundle's entry of an answer's table (see `Decisions`), without and with the names of the features.
+  public let answerTable: [UInt8]
+  public let answerTableWithFeatures: [UInt8]
+
+  /// - Parameter id: first 128 bits of the SHA-256 over the archive's bytes.
+  public init(
+    id: BundleID, name: String, schema: Schema, features: FeatureSet, model: Model?, policy: Policy, reasonRules: [ReasonRule]
+  ) {
+    self.id = id
+    self.name = name
+    self.schema = schema
+    self.features = features
+    self.model = model
+    self.policy = policy
+    self.reasonRules = reasonRules
+    let codes = reasonRules.map(\.code) + features.names.map { "unusual:\($0)" }
+    reasonCodes = codes
+    func table(_ names: [String]) -> [UInt8] {
+      var out = WireWriter()
+      Decisions.writeTable(.init(id: id, reasons: codes, features: names), to: &out)
+      return out.bytes
+    }
+    answerTable = table([])
+    answerTableWithFeatures = table(features.names)
+  }
+
+  public convenience init(archive: BundleArchive, id: BundleID) throws(DefinitionError) {
+    let parts = try BundleDefinition.parse(archive)
+    self.init(
+      id: id, name: parts.name, schema: parts.schema, features: parts.features, model: parts.model, policy: parts.policy,
+      reasonRules: parts.reasonRules)
+  }
+
+  /// The codes of a decision's reasons, gravest first.
+  public func reasons(of decision: Decision) -> [String] {
+    (0..<4).compactMap { decision.reasons[$0] == Decision.noReason ? nil : reasonCodes[Int(decision.reasons[$0])] }
+  }
+}

@@ -1,0 +1,79 @@
+import DequeModule
+import Models
+import Wire
+
+/// One partition on one event loop: its replica, its state, and what waits between log and commit.
+final class Partition {
+  let id: PartitionID
+  var range: KeyRange
+  var replica: Replica
+  var state: PartitionState
+  /// Records above the commit offset, oldest first: applied (on a follower) and delivered as they commit.
+  private(set) var uncommitted = Deque<HeldRecord>()
+  /// Records that followers may still ask for, oldest first, bounded by `recentMax` bytes.
+  private var recent = Deque<HeldRecord>()
+  private var recentBytes = 0
+  /// Requests that wait for an end offset; ends rise but for retries that joined an earlier decision.
+  private var waiters = Deque<Waiter>()
+  /// Where the sinks stand: what ends at or below has been delivered by an earlier process.
+  var sinkCursor: Offset
+  /// Committed by an earlier process and not delivered by it: goes out once this replica serves.
+  var undelivered = Deque<HeldRecord>()
+
+  struct Waiter {
+    var end: Offset
+    var request: RequestID
+  }
+
+  static let recentMax = 4 * 1024 * 1024
+
+  init(id: PartitionID, range: KeyRange, replica: Replica, state: PartitionState, sinkCursor: Offset) {
+    self.id = id
+    self.range = range
+    self.replica = replica
+    self.state = state
+    self.sinkCursor = sinkCursor
+  }
+
+  func hold(_ record: HeldRecord) {
+    uncommitted.append(record)
+    guard let record = replica.record, record.replicas.count > 1 else { return }
+    keepRecent(uncommitted.last!)
+  }
+
+  private func keepRecent(_ record: HeldRecord) {
+    recent.append(record)
+    recentBytes += record.range.count
+    while recentBytes > Self.recentMax, recent.count > 1 { recentBytes -= recent.removeFirst().range.count }
+  }
+
+  /// Next record that `commit` covers.
+  func popCommitted(upTo commit: Offset) -> HeldRecord? {
+    guard let first = uncommitted.first, first.header.endOffset <= commit else { return nil }
+    return uncommitted.removeFirst()
+  }
+
+  func truncate(to offset: Offset) {
+    while let last = uncommitted.last, last.header.endOffset > offset { uncommitted.removeLast() }
+    while let last = recent.last, last.header.endOffset > offset { recentBytes -= recent.removeLast().range.count }
+  }
+
+  func wait(for end: Offset, _ request: RequestID) { waiters.append(Waiter(end: end, request: request)) }
+
+  func popWaiter(upTo commit: Offset) -> RequestID? {
+    guard let first = waiters.first, first.end <= commit else { return nil }
+    return waiters.removeFirst().request
+  }
+
+  func takeWaiters() -> [RequestID] {
+    defer { waiters.removeAll() }
+    return waiters.map(\.request)
+  }
+
+  /// The records that make up `range`, oldest first; nil when the first is no longer in memory.
+  func recentRecords(_ range: Range<Offset>) -> [HeldRecord]? {
+    if range.isEmpty { return [] }
+    guard let first = recent.firstIndex(where: { $0.header.baseOffset == range.lowerBound }) else { return nil }
+    return Array(recent[first...].prefix { $0.header.baseOffset < range.upperBound })
+  }
+}

@@ -1,0 +1,115 @@
+import Models
+import Wire
+
+/// What a partition's log amounts to: the dedup table, every entity's windows, and which bundle decides. A pure function
+/// of the entries applied (R14).
+public final class PartitionState {
+  /// Logged time never jumps ahead by more than this from one record to the next, so that a clock set wrong can't empty
+  /// the dedup table.
+  static let loggedTimeJumpMax: Int64 = 600_000
+
+  public internal(set) var dedup = DedupTable()
+  var entities: EntityTable?
+  /// Every bundle that has decided here, oldest first; dedup entries refer to them by index.
+  public private(set) var bundles: [Bundle] = []
+  /// End of what has been applied.
+  public internal(set) var applied = Offset.zero
+  /// Of the last record (R: the dedup horizon is in logged time).
+  public internal(set) var loggedTime: Int64 = .min
+  let dedupHorizon: Int64
+  private var scratch: [Double] = []
+  private var rows: [Range<Int>] = []
+
+  /// `dedupHorizon` in ms.
+  public init(dedupHorizon: Int64) { self.dedupHorizon = dedupHorizon }
+
+  public var bundle: Bundle? { bundles.last }
+  public var entityCount: Int { entities?.count ?? 0 }
+  public var memoryBytes: Int { dedup.memoryBytes + (entities?.memoryBytes ?? 0) }
+
+  /// Time to log with a record written at `now`.
+  public func nextLoggedTime(now: Int64) -> Int64 {
+    guard loggedTime != .min else { return now }
+    return min(max(loggedTime, now), loggedTime + Self.loggedTimeJumpMax)
+  }
+
+  /// Time passes in the log: what lies behind the horizon is forgotten.
+  func advance(to time: Int64) {
+    loggedTime = max(loggedTime, time)
+    dedup.expire(before: loggedTime - dedupHorizon)
+  }
+
+  /// The bundle decides from here on (S3).
+  func activate(_ bundle: Bundle) {
+    if entities == nil {
+      entities = EntityTable(features: bundle.features)
+    } else if bundles.last?.features != bundle.features {
+      entities!.rebuild(features: bundle.features)
+    }
+    bundles.append(bundle)
+  }
+
+  /// Applies a committed record that another replica, or an earlier process, decided.
+  /// - Throws: `ApplyError` when the record can't be read or its bundle isn't here: the replica is to be stopped.
+  public func apply(_ header: LogRecord, _ record: UnsafeRawBufferPointer, bundle find: (BundleID) -> Bundle?) throws(ApplyError) {
+    precondition(header.baseOffset == applied, "records are applied in order: \(header.baseOffset) after \(applied)")
+    advance(to: header.loggedTime)
+    let payload = RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: record[LogRecord.headerSize..<header.length]))
+    switch header.kind {
+    case .epochStart, .truncated: break
+    case .bundleActivated:
+      guard payload.byteCount == 16 else { throw .unreadable(header.partition, header.baseOffset, "a bundle id has 16 bytes") }
+      let id = BundleID(
+        high: UInt64(littleEndian: payload.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self)),
+        low: UInt64(littleEndian: payload.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+      guard let bundle = find(id) else { throw .bundleMissing(header.partition, id) }
+      activate(bundle)
+    case .decided:
+      do throws(WireError) {
+        try apply(DecidedBatch(reading: payload, rowCount: header.count), header)
+      } catch {
+        throw .unreadable(header.partition, header.baseOffset, error.description)
+      }
+    }
+    applied = header.endOffset
+  }
+
+  private func apply(_ batch: borrowing DecidedBatch, _ header: LogRecord) throws(WireError) {
+    guard let bundle, bundle.id == batch.bundle else {
+      throw .invalid(at: 0, "decided under bundle \(batch.bundle), which isn't the active one")
+    }
+    rows.removeAll(keepingCapacity: true)
+    try batch.locateTransactions(into: &rows)
+    if scratch.count < bundle.features.count { scratch = [Double](repeating: 0, count: bundle.features.count) }
+    for (row, range) in rows.enumerated() {
+      let transaction = batch.transaction(range)
+      guard let decision = batch.decision(row) else { throw .invalid(at: row, "no such action or verdict") }
+      let key = transaction.keyHash
+      _ = scratch.withUnsafeMutableBufferPointer { entities!.observe(transaction, keyHash: key, into: $0) }
+      dedup.insert(
+        Fingerprint(id: transaction.id, card: key), content: hash64(transaction.bytes, seed: 0),
+        offset: header.baseOffset + row, decision: decision, bundle: UInt32(bundles.count - 1), loggedTime: loggedTime)
+    }
+  }
+
+  /// Equal for replicas that applied the same entries.
+  public func digest() -> UInt64 {
+    var words: [UInt64] = [dedup.digest(), applied.rawValue, UInt64(bitPattern: loggedTime)]
+    if let entities = entities?.digest() { words += [entities.high, entities.low] }
+    for bundle in bundles { words.append(bundle.id.high) }
+    return words.withUnsafeBytes { hash64($0, seed: 0) }
+  }
+}
+
+public enum ApplyError: Error, Equatable, Sendable, CustomStringConvertible {
+  case bundleMissing(PartitionID, BundleID)
+  case unreadable(PartitionID, Offset, String)
+
+  public var description: String {
+    switch self {
+    case .bundleMissing(let partition, let id):
+      "\(partition): the log activates bundle \(id), which is not on this node; restore it into the data directory's bundles folder"
+    case .unreadable(let partition, let offset, let why): "\(partition): the record at offset \(offset) can't be applied: \(why)"
+    }
+  }
+}

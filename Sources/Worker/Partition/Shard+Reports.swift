@@ -1,0 +1,45 @@
+import Wire
+
+/// What a shard tells of itself.
+extension Shard {
+  /// How its replicas do, for heartbeats.
+  public func reports() -> [ReplicaReport] {
+    partitions.values.map { partition in
+      let replica = partition.replica
+      let role: ReplicaReport.Role
+      if replica.primaryEpoch != nil, replica.isServing {
+        role = .primary
+      } else {
+        role = replica.record?.isr(me.node) != nil ? .follower : .learner
+      }
+      return ReplicaReport(
+        partition: partition.id, role: role, epoch: replica.highestEpoch, end: replica.log.end, commit: replica.commit)
+    }
+  }
+
+  public struct Totals: Sendable {
+    public var primaries = 0
+    public var followers = 0
+    public var entities = 0
+    public var dedupEntries = 0
+    public var stateBytes = 0
+  }
+
+  public var totals: Totals {
+    var totals = Totals()
+    for partition in partitions.values {
+      if partition.replica.primaryEpoch != nil { totals.primaries += 1 } else { totals.followers += 1 }
+      totals.entities += partition.state.entityCount
+      totals.dedupEntries += partition.state.dedup.count
+      totals.stateBytes += partition.state.memoryBytes
+    }
+    return totals
+  }
+
+  /// Lets go of a partition whose state is to be made anew from its log (R14); until `recover` brings it back, whatever
+  /// comes for it is ignored, and so comes again.
+  public func close(_ id: PartitionID) -> (highestEpoch: Epoch, record: PartitionRecord?) {
+    guard let partition = partitions.removeValue(forKey: id) else { return (.none, nil) }
+    return (partition.replica.highestEpoch, partition.replica.record)
+  }
+}

@@ -1,0 +1,340 @@
+import DequeModule
+import Models
+import Wire
+
+/// The partitions that one event loop owns. Pure: inputs come with `now`, effects leave through `output` and `chunk`.
+///
+/// Rows of one `Submit` are looked up, observed and scored together, whatever partitions they fall into, so that the
+/// model sees whole batches; then each partition gets one log record.
+public final class Shard {
+  /// A retry whose client's clock is this far behind is still taken as new (ms).
+  static let clockSkewAllowed: Int64 = 5_000
+
+  public let me: Member
+  public var output = ShardOutput()
+  let dedupHorizon: Int64
+  var partitions: [PartitionID: Partition] = [:]
+  /// Bundles that are loaded here, by id.
+  var bundles: [BundleID: Bundle] = [:]
+  var settings: ClusterSettings?
+  /// The bundle that the cluster map says decides.
+  var wantedBundle: BundleID?
+
+  // Requests under way; finished ones are reused.
+  private var requests: [Request] = []
+  private var free: [Int] = []
+
+  // Records written since the last `takeChunk`.
+  private var chunk = RecordChunk()
+  private var chunkParts: [ChunkPart] = []
+  /// Chunks handed out and not yet durable, oldest first.
+  private var unsynced = Deque<(ticket: UInt64, parts: [ChunkPart])>()
+
+  private struct ChunkPart {
+    var partition: Partition
+    var base: Offset
+    var end: Offset
+  }
+
+  var work = DecideWork()
+  private var actions: [ReplicaAction] = []
+
+  /// `dedupHorizon` in ms.
+  public init(me: Member, dedupHorizon: Int64) {
+    self.me = me
+    self.dedupHorizon = dedupHorizon
+  }
+
+  // MARK: Requests
+
+  public func request(_ id: RequestID) -> Request { requests[id.rawValue] }
+
+  /// The shell has answered; the request's storage is used again.
+  public func release(_ id: RequestID) { free.append(id.rawValue) }
+
+  public var requestsUnderWay: Int { requests.count - free.count }
+
+  func beginRequest(token: UInt64, rows: Int, withFeatures: Bool) -> RequestID {
+    let index: Int
+    if let reused = free.popLast() {
+      index = reused
+    } else {
+      index = requests.count
+      requests.append(Request())
+    }
+    requests[index].begin(token: token, rows: rows, withFeatures: withFeatures)
+    return RequestID(index)
+  }
+
+  // MARK: Journal
+
+  /// Records written since the last call, for the journal; nil for none. `handedOver` follows at once. Under
+  /// `durability: replicated` being in memory is enough: the caller then reports the ticket durable by itself.
+  public func takeChunk() -> RecordChunk? {
+    guard !chunk.isEmpty else { return nil }
+    chunk.seal()
+    let taken = chunk
+    unsynced.append((.max, chunkParts))
+    chunk = RecordChunk(capacity: min(1 << 20, taken.bytes.count * 2))
+    chunkParts = []
+    chunkParts.reserveCapacity(64)
+    return taken
+  }
+
+  /// First offset of every record in the chunk last taken, with its partition.
+  public func firstOffsets() -> [(partition: PartitionID, base: Offset)] {
+    unsynced.last?.parts.map { ($0.partition.id, $0.base) } ?? []
+  }
+
+  /// The journal's ticket for the chunk last taken. Tickets rise.
+  public func handedOver(ticket: UInt64) { unsynced[unsynced.count - 1].ticket = ticket }
+
+  /// The journal has made everything up to `ticket` durable.
+  public func durable(ticket: UInt64, now: Int64) {
+    while let first = unsynced.first, first.ticket <= ticket {
+      unsynced.removeFirst()
+      for part in first.parts {
+        part.partition.replica.durable(upTo: part.end, &actions)
+        carryOut(on: part.partition, now: now)
+      }
+    }
+  }
+
+  /// Writes a record of the primary's own and tells the replica.
+  func append(
+    _ partition: Partition, kind: LogRecord.Kind, count: Int, payloadSize: Int, loggedTime: Int64, now: Int64,
+    fill: (UnsafeMutableRawBufferPointer) -> Void
+  ) {
+    let epoch = partition.replica.primaryEpoch!
+    let header = LogRecord(
+      partition: partition.id, kind: kind, count: count, epoch: epoch, baseOffset: partition.replica.log.end,
+      loggedTime: loggedTime, commitOffset: partition.replica.commit, length: LogRecord.headerSize + payloadSize)
+    let range = chunk.append(header, fill: fill)
+    partition.hold(HeldRecord(chunk: chunk, range: range, header: header))
+    partition.state.applied = header.endOffset
+    chunkParts.append(.init(partition: partition, base: header.baseOffset, end: header.endOffset))
+    partition.replica.appended(epoch: epoch, count: count, now: now, &actions)
+    carryOut(on: partition, now: now)
+  }
+
+  /// Writes a fact about this replica's own log.
+  private func appendLocal(_ partition: Partition, kind: LogRecord.Kind, at offset: Offset) {
+    let header = LogRecord(
+      partition: partition.id, kind: kind, count: 1, epoch: partition.replica.highestEpoch, baseOffset: offset,
+      loggedTime: 0, commitOffset: partition.replica.commit, length: LogRecord.headerSize)
+    _ = chunk.append(header) { _ in }
+  }
+
+  // MARK: What is asked of it
+
+  public func isPrimary(of id: PartitionID) -> Bool { partitions[id]?.replica.primaryEpoch != nil }
+  public func bundle(_ id: BundleID) -> Bundle? { bundles[id] }
+  public var partitionIDs: [PartitionID] { partitions.keys.sorted() }
+
+  // MARK: Replica inputs
+
+  /// A new cluster map: roles, settings and the bundle that decides.
+  public func learned(_ map: ClusterMap, now: Int64) {
+    settings = map.settings
+    wantedBundle = map.activeBundle
+    for record in map.partitions {
+      guard record.replicas.contains(me.node) else { continue }
+      let partition = partitions[record.id] ?? open(record)
+      partition.replica.durability = map.settings.durability
+      partition.replica.minInSync = map.settings.minInSync
+      partition.range = record.range
+      partition.replica.learned(record, now: now, &actions)
+      carryOut(on: partition, now: now)
+      activateBundle(partition, now: now)
+    }
+  }
+
+  /// One partition's newer record, ahead of the map that will bring it.
+  public func learned(_ record: PartitionRecord, now: Int64) {
+    guard let partition = partitions[record.id] else { return }
+    partition.replica.learned(record, now: now, &actions)
+    carryOut(on: partition, now: now)
+  }
+
+  /// A bundle is loaded and checked: it may be activated and applied from now on.
+  public func loaded(_ bundle: Bundle, now: Int64) {
+    bundles[bundle.id] = bundle
+    for partition in partitions.values.sorted(by: { $0.id < $1.id }) { activateBundle(partition, now: now) }
+  }
+
+  public func received(_ append: Append, records: RawSpan, now: Int64) {
+    guard let partition = partitions[append.partition] else { return }
+    var headers: [LogRecord] = []
+    var ranges: [Range<Int>] = []
+    let isWhole = records.withUnsafeBytes { bytes in
+      var at = 0
+      while at < bytes.count {
+        guard let header = try? LogRecord(reading: UnsafeRawBufferPointer(rebasing: bytes[at...])), header.partition == append.partition
+        else { return false }
+        headers.append(header)
+        ranges.append(at..<at + header.length)
+        at += header.length
+      }
+      return true
+    }
+    guard isWhole else { return }  // damaged on the way: the primary sends it again
+    partition.replica.received(append, records: headers, now: now, &actions)
+    records.withUnsafeBytes { bytes in
+      carryOut(on: partition, now: now) { index in (headers[index], UnsafeRawBufferPointer(rebasing: bytes[ranges[index]])) }
+    }
+  }
+
+  public func received(_ appended: Appended, now: Int64) {
+    guard let partition = partitions[appended.partition] else { return }
+    partition.replica.received(appended, now: now, &actions)
+    carryOut(on: partition, now: now)
+  }
+
+  public func linkChanged(to node: NodeID) {
+    for partition in partitions.values { partition.replica.linkChanged(to: node) }
+  }
+
+  public func proposalUndelivered(_ id: PartitionID, now: Int64) {
+    guard let partition = partitions[id] else { return }
+    partition.replica.proposalUndelivered(&actions)
+    carryOut(on: partition, now: now)
+  }
+
+  public func tick(now: Int64) {
+    for partition in partitions.values {
+      partition.replica.tick(now: now, &actions)
+      carryOut(on: partition, now: now)
+    }
+  }
+
+  // MARK: Opening and recovery
+
+  /// A partition as its journal left it: the log's shape, the state applied as far as commit marks in the log allow, and
+  /// the records behind that.
+  public func recover(_ recovered: RecoveredPartition, highestEpoch: Epoch, record: PartitionRecord?) {
+    let replica = Replica(
+      partition: recovered.id, me: me, log: recovered.log, commit: recovered.state.applied, highestEpoch: highestEpoch, record: record)
+    let partition = Partition(
+      id: recovered.id, range: record?.range ?? KeyRange(first: KeyHash(0), last: KeyHash(.max)), replica: replica,
+      state: recovered.state, sinkCursor: recovered.sinkCursor)
+    for held in recovered.uncommitted { partition.hold(held) }
+    partition.undelivered = recovered.undelivered
+    partitions[recovered.id] = partition
+  }
+
+  private func open(_ record: PartitionRecord) -> Partition {
+    let partition = Partition(
+      id: record.id, range: record.range, replica: Replica(partition: record.id, me: me),
+      state: PartitionState(dedupHorizon: dedupHorizon), sinkCursor: .zero)
+    partitions[record.id] = partition
+    return partition
+  }
+
+  // MARK: Actions
+
+  func carryOut(
+    on partition: Partition, now: Int64, received: (Int) -> (LogRecord, UnsafeRawBufferPointer) = { _ in preconditionFailure("nothing was received") }
+  ) {
+    // Carrying an action out may append further ones.
+    var next = 0
+    while next < actions.count {
+      let action = actions[next]
+      next += 1
+      switch action {
+      case .committed(let end): committed(end, partition)
+      case .persist(let epoch, let record): output.persists.append(.init(partition: partition.id, highestEpoch: epoch, record: record))
+      case .send(let append, let node, let range):
+        if let records = partition.recentRecords(range) {
+          output.sends.append(.init(append: append, to: node, records: records))
+        } else {
+          output.catchUps.append(.init(append: append, to: node, range: range))
+        }
+      case .answer(let appended, let node): output.answers.append((appended, to: node))
+      case .propose(let add, let member, let epoch, let version):
+        output.proposals.append(.init(partition: partition.id, add: add, member: member, epoch: epoch, version: version))
+      case .fetchMap: output.fetchMap = true
+      case .truncate(let offset):
+        partition.truncate(to: offset)
+        appendLocal(partition, kind: .truncated, at: offset)
+      case .store(let range):
+        let base = received(range.lowerBound).0.baseOffset
+        for index in range {
+          let (header, bytes) = received(index)
+          let held = HeldRecord(chunk: chunk, range: chunk.append(sealed: bytes), header: header)
+          partition.hold(held)
+        }
+        chunkParts.append(.init(partition: partition, base: base, end: partition.replica.log.end))
+      case .assumed:
+        applyAll(partition)
+        let rest = Array(actions[next...])
+        actions.removeAll(keepingCapacity: true)
+        append(partition, kind: .epochStart, count: 1, payloadSize: 0, loggedTime: partition.state.nextLoggedTime(now: now), now: now) { _ in }
+        actions = rest
+        next = 0
+      case .steppedDown(let commit):
+        if partition.state.applied > commit { output.rebuilds.append(partition.id) }
+        for request in partition.takeWaiters() { fail(request, partition.id) }
+      }
+    }
+    actions.removeAll(keepingCapacity: true)
+  }
+
+  private func committed(_ end: Offset, _ partition: Partition) {
+    let isPrimary = partition.replica.primaryEpoch != nil
+    while let held = partition.popCommitted(upTo: end) {
+      if partition.state.applied < held.header.endOffset { apply(held, partition) }
+      guard held.header.kind == .decided, held.header.endOffset > partition.sinkCursor else { continue }
+      if isPrimary { output.deliveries.append(.init(record: held)) }
+    }
+    if isPrimary {
+      while let held = partition.undelivered.popFirst() { output.deliveries.append(.init(record: held)) }
+    }
+    while let id = partition.popWaiter(upTo: end) { finishOne(id) }
+  }
+
+  /// R7: a new primary keeps its whole log; what it has not applied yet it applies now.
+  private func applyAll(_ partition: Partition) {
+    for held in partition.uncommitted where partition.state.applied < held.header.endOffset { apply(held, partition) }
+  }
+
+  private func apply(_ held: HeldRecord, _ partition: Partition) {
+    guard output.fatal == nil else { return }
+    output.fatal = held.chunk.withRecord(held.range) { record in
+      do throws(ApplyError) {
+        try partition.state.apply(held.header, record) { bundles[$0] }
+        return nil
+      } catch {
+        return error
+      }
+    }
+  }
+
+  /// S1: the switch is a log entry, written once the bundle is loaded.
+  private func activateBundle(_ partition: Partition, now: Int64) {
+    guard let id = wantedBundle, let bundle = bundles[id], partition.replica.primaryEpoch != nil, partition.state.bundle?.id != id
+    else { return }
+    let time = partition.state.nextLoggedTime(now: now)
+    partition.state.advance(to: time)
+    partition.state.activate(bundle)
+    append(partition, kind: .bundleActivated, count: 1, payloadSize: 16, loggedTime: time, now: now) { payload in
+      payload.storeBytes(of: id.high.littleEndian, as: UInt64.self)
+      payload.storeBytes(of: id.low.littleEndian, toByteOffset: 8, as: UInt64.self)
+    }
+  }
+
+  private func finishOne(_ id: RequestID) {
+    requests[id.rawValue].waiting -= 1
+    if requests[id.rawValue].waiting == 0 { output.completed.append(id) }
+  }
+
+  /// The partition lost its role before these rows committed: they may or may not survive, and a retry will tell.
+  private func fail(_ id: RequestID, _ partition: PartitionID) {
+    let request = requests[id.rawValue]
+    for index in request.outcomes.indices where request.outcomes[index].partition == partition {
+      guard request.outcomes[index].status == .decided || request.outcomes[index].status == .duplicate else { continue }
+      request.outcomes[index].status = .retry
+      request.outcomes[index].failure = .fenced
+    }
+    finishOne(id)
+  }
+}

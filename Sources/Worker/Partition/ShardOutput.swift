@@ -1,0 +1,57 @@
+import Wire
+
+/// What a shard's shell owes after a call, gathered in reused arrays. To be carried out in this order: `persists` made
+/// durable; `chunk` handed to the journal; then the rest in any order.
+public struct ShardOutput {
+  public struct Persist: Sendable {
+    public var partition: PartitionID
+    public var highestEpoch: Epoch
+    public var record: PartitionRecord?
+  }
+
+  public struct Send: Sendable {
+    public var append: Append
+    public var to: NodeID
+    public var records: [HeldRecord]
+  }
+
+  public struct CatchUp: Sendable {
+    public var append: Append
+    public var to: NodeID
+    public var range: Range<Offset>
+  }
+
+  public struct Proposal: Sendable {
+    public var partition: PartitionID
+    public var add: Bool
+    public var member: Member
+    public var epoch: Epoch
+    public var version: RecordVersion
+  }
+
+  /// A committed record for the sinks, in log order within its partition.
+  public struct Delivery: Sendable {
+    public var record: HeldRecord
+  }
+
+  public var persists: [Persist] = []
+  public var sends: [Send] = []
+  /// Sends whose records have left memory: to be read from the journal.
+  public var catchUps: [CatchUp] = []
+  public var answers: [(Appended, to: NodeID)] = []
+  public var proposals: [Proposal] = []
+  public var deliveries: [Delivery] = []
+  public var completed: [RequestID] = []
+  public var fetchMap = false
+  /// Partitions whose state ran ahead of the commit offset when they lost their role (R14).
+  public var rebuilds: [PartitionID] = []
+  /// Set once: this node must stop serving (a record that can't be applied).
+  public var fatal: ApplyError?
+
+  public init() {}
+
+  public var isPending: Bool {
+    fatal != nil || fetchMap || !completed.isEmpty || !deliveries.isEmpty || !sends.isEmpty || !answers.isEmpty || !persists.isEmpty
+      || !catchUps.isEmpty || !proposals.isEmpty || !rebuilds.isEmpty
+  }
+}

@@ -1,0 +1,67 @@
+import NIOCore
+import Wire
+
+/// A connection that a client or another worker opened to this one.
+final class AcceptedLink: LinkDelegate {
+  private let node: WorkerNode
+  private let loop: WorkerLoop
+  private var role: LinkIdentity.Role?
+
+  init(_ link: Link, _ node: WorkerNode) {
+    self.node = node
+    loop = node.loop(on: link.eventLoop)
+  }
+
+  func linkReady(_ link: Link) {
+    role = link.peer.role
+    node.opened(link)
+  }
+
+  func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {
+    let isNode = link.peer.role == .node
+    switch header.kind {
+    case .submit: loop.submitted(payload, correlation: header.correlation, on: link)
+    case .quarantine: quarantine(link, header, payload)
+    case .append where isNode: route(payload, append: true)
+    case .appended where isNode: route(payload, append: false)
+    case .append, .appended:
+      link.send(Failure(.notAuthorized, "only workers replicate"), correlation: header.correlation)
+    default:
+      link.send(Failure(.malformed, "a worker takes no \(header.kind) frames; is this meant for the coordinator?"), correlation: header.correlation)
+    }
+  }
+
+  func linkReadComplete(_ link: Link) { loop.drain() }
+  func linkWritable(_ link: Link, _ isWritable: Bool) {}
+  func linkClosed(_ link: Link, reason: LinkError?) {
+    if let role { node.closed(role) }
+  }
+
+  /// To the loop that owns the partition; its number leads both messages.
+  private func route(_ payload: RawSpan, append: Bool) {
+    guard payload.byteCount >= 4 else { return }
+    let partition = PartitionID(UInt32(littleEndian: payload.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt32.self)))
+    let owner = node.loops[node.loopIndex(of: partition)]
+    if owner === loop {
+      if append { owner.received(append: payload) } else { owner.received(appended: payload) }
+      return
+    }
+    let copy = payload.withUnsafeBytes { [UInt8]($0) }
+    owner.eventLoop.execute {
+      if append { owner.received(append: copy.span.bytes) } else { owner.received(appended: copy.span.bytes) }
+    }
+  }
+
+  private func quarantine(_ link: Link, _ header: FrameHeader, _ payload: RawSpan) {
+    if let refusal = loop.refusal { return link.send(refusal, correlation: header.correlation) }
+    do throws(WireError) {
+      let message = try Quarantine(reading: payload)
+      loop.quarantine(message.records) { failure in
+        if let failure { return link.send(failure, correlation: header.correlation) }
+        link.send(.quarantined, correlation: header.correlation) { Quarantined(count: UInt32(message.records.count)).write(to: &$0) }
+      }
+    } catch {
+      link.send(Failure(.malformed, "the quarantine records can't be read: \(error)"), correlation: header.correlation)
+    }
+  }
+}

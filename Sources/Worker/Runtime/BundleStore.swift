@@ -1,0 +1,44 @@
+import Models
+import Synchronization
+import Wire
+
+/// Bundles on this node's disk, by id, and those that are loaded. A bundle is on disk before any log names it, so that the
+/// log can always be replayed.
+final class BundleStore: Sendable {
+  private let directory: String
+  private let system: FileSystem
+  private let loaded = Mutex<[BundleID: Bundle]>([:])
+
+  /// `directory` is created where missing.
+  init(directory: String, system: FileSystem = .posix) throws(FileError) {
+    self.directory = directory
+    self.system = system
+    try createDirectory(directory, system)
+  }
+
+  /// The bundle, from memory or disk; nil when it is neither.
+  /// - Throws: `DefinitionError` when the file is there and is not that bundle.
+  func bundle(_ id: BundleID) throws -> Bundle? {
+    if let known = loaded.withLock({ $0[id] }) { return known }
+    guard let bytes = try system.contents(path(id), limit: ClusterLimit.bundleSize) else { return nil }
+    return try load(bytes, id)
+  }
+
+  /// Checks, keeps and loads a bundle that came over the wire. Blocks on the disk.
+  func store(_ bytes: [UInt8], _ id: BundleID) throws -> Bundle {
+    let bundle = try load(bytes, id)
+    try system.replaceFile("\(id).bundle", in: directory, with: bytes)
+    return bundle
+  }
+
+  private func load(_ bytes: [UInt8], _ id: BundleID) throws -> Bundle {
+    guard BundleID(contents: bytes) == id else {
+      throw DefinitionError(file: "bundle \(id)", message: "its contents don't have this hash", suggestion: "Publish it again.")
+    }
+    let bundle = try Bundle(archive: try BundleArchive(reading: bytes), id: id)
+    loaded.withLock { $0[id] = bundle }
+    return bundle
+  }
+
+  private func path(_ id: BundleID) -> String { "\(directory)/\(id).bundle" }
+}

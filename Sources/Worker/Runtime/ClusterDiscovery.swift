@@ -1,0 +1,65 @@
+import Logging
+import NIOCore
+import Wire
+
+/// Asks the coordinators which cluster they run, and with what settings. Tries until one answers: a worker that starts before its coordinator
+/// waits for it.
+enum ClusterDiscovery {
+  static func map(
+    _ coordinators: [HostPort], on loop: any EventLoop, name: String, tls: TLSClientContext?, options: LinkOptions, logger: Logger
+  ) async throws -> ClusterMap {
+    var attempt = 0
+    var lastComplaint = ""
+    while true {
+      let target = coordinators[attempt % coordinators.count]
+      let answer = loop.makePromise(of: ClusterMap.self)
+      loop.execute {
+        LinkConnector.connect(
+          on: loop, host: target.host, port: target.port, tls: tls, expectedRole: .coordinator,
+          identity: LinkIdentity(role: .node, name: name, product: Product.nameAndVersion), options: options, delegate: Question(answer))
+      }
+      do {
+        return try await answer.futureResult.get()
+      } catch let error as LinkError {
+        guard error.isRetriable else { throw error }
+        let complaint = "\(error)"
+        if complaint != lastComplaint {
+          logger.warning("waiting for a coordinator", metadata: ["address": "\(target)", "reason": "\(complaint)"])
+          lastComplaint = complaint
+        }
+      }
+      attempt += 1
+      try await Task.sleep(for: .milliseconds(min(1_000, 50 << min(attempt / coordinators.count, 4))))
+    }
+  }
+
+  private final class Question: LinkDelegate {
+    private var answer: EventLoopPromise<ClusterMap>?
+
+    init(_ answer: EventLoopPromise<ClusterMap>) { self.answer = answer }
+
+    func linkReady(_ link: Link) { link.send(MapRequest(), correlation: 1) }
+
+    func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {
+      do throws(WireError) {
+        if header.kind == .clusterMap {
+          answer?.succeed(try ClusterMap(reading: payload))
+        } else if header.kind == .failure {
+          answer?.fail(LinkError.refused(try Failure(reading: payload)))
+        }
+      } catch {
+        answer?.fail(LinkError.message(header.kind, error))
+      }
+      answer = nil
+      link.close()
+    }
+
+    func linkReadComplete(_ link: Link) {}
+    func linkWritable(_ link: Link, _ isWritable: Bool) {}
+
+    func linkClosed(_ link: Link, reason: LinkError?) {
+      answer?.fail(reason ?? .io("the coordinator closed the link"))
+      answer = nil
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import Models
+import Wire
+
+/// One partition's valid records out of the journal that all partitions share.
+struct PartitionReader {
+  let journal: Journal
+  let partition: PartitionID
+  let start: JournalPosition
+
+  init(journal: Journal, partition: PartitionID, at start: JournalPosition) {
+    self.journal = journal
+    self.partition = partition
+    self.start = start
+  }
+
+  /// Records from `range.lowerBound` on, as far as `range.upperBound` or `maxBytes`, at least one; nil where the journal
+  /// has not got them (yet). Records that a truncation voided are left out.
+  mutating func read(_ range: Range<Offset>, maxBytes: Int) throws -> [UInt8]? {
+    var found: [(header: LogRecord, bytes: [UInt8])] = []
+    try forEach { header, bytes in
+      if header.kind == .truncated {
+        while let last = found.last, last.header.endOffset > header.baseOffset { found.removeLast() }
+      } else if header.baseOffset >= range.lowerBound, header.baseOffset < range.upperBound {
+        found.append((header, Array(bytes)))
+      }
+      return true
+    }
+    guard found.first?.header.baseOffset == range.lowerBound else { return nil }
+    var out: [UInt8] = []
+    for record in found where out.isEmpty || out.count + record.bytes.count <= maxBytes { out.append(contentsOf: record.bytes) }
+    return out
+  }
+
+  /// The partition as its whole log makes it, once everything up to `ticket` is in the journal.
+  static func rebuild(
+    _ partition: PartitionID, journal: Journal, from start: JournalPosition, after ticket: JournalTicket, dedupHorizon: Int64,
+    sinkCursor: Offset, bundle: (BundleID) -> Bundle?
+  ) throws -> RecoveredPartition {
+    var recovered = RecoveredPartition(id: partition, dedupHorizon: dedupHorizon, sinkCursor: sinkCursor)
+    journal.waitUntilDurable(ticket)
+    var reader = PartitionReader(journal: journal, partition: partition, at: start)
+    try reader.forEach { header, bytes in
+      try bytes.withUnsafeBytes { try recovered.replay(header, $0, bundle: bundle) }
+      return true
+    }
+    return recovered
+  }
+
+  private mutating func forEach(_ body: (LogRecord, ArraySlice<UInt8>) throws -> Bool) throws {
+    var position: JournalPosition? = start
+    while let at = position {
+      let piece = try journal.read(at: at, maxBytes: 4 << 20) { $0.partition == partition }
+      var offset = 0
+      while offset < piece.bytes.count {
+        let header = try piece.bytes[offset...].withUnsafeBytes { try LogRecord(reading: $0) }
+        guard try body(header, piece.bytes[offset..<offset + header.length]) else { return }
+        offset += header.length
+      }
+      position = piece.next
+    }
+  }
+}

@@ -1,0 +1,342 @@
+import Logging
+import Models
+import NIOCore
+import Wire
+
+/// One event loop's shell around a `Shard`: takes batches from links and HTTP, carries the shard's actions out, and
+/// answers. Everything but `journalDurable` is called on the loop.
+final class WorkerLoop: @unchecked Sendable {
+  let eventLoop: any EventLoop
+  let index: Int
+  let node: WorkerNode
+  let shard: Shard
+  var table = RoutingTable.empty
+  var map: ClusterMap?
+  var schema = Schema.standard
+  let peers: PeerLinks
+  let metrics: WorkerMetrics
+  private var intake = IntakeBatch()
+  private var replies: [Reply] = []
+  private var freeReplies: [Int] = []
+  private var quarantineText: [UInt8] = []
+  /// Outputs that wait for facts to be on disk, oldest first.
+  private var held: [(ShardOutput, RecordChunk?)] = []
+  private var isPersisting = false
+  private var isDrainScheduled = false
+  private var unindexed = 0
+
+  enum Reply {
+    case none
+    case link(Link, correlation: UInt64, received: UInt64)
+    case closure((borrowing Request) -> Void)
+  }
+
+  init(_ eventLoop: any EventLoop, index: Int, node: WorkerNode, shard: Shard) {
+    self.eventLoop = eventLoop
+    self.index = index
+    self.node = node
+    self.shard = shard
+    metrics = WorkerMetrics(node.registry)
+    peers = PeerLinks(eventLoop: eventLoop, node: node)
+  }
+
+  // MARK: Intake
+
+  /// Why nothing can be taken in at the moment, if so.
+  var refusal: Failure? {
+    if table.isEmpty { return Failure(.unavailable, "this worker has no cluster map yet", retryAfterMilliseconds: 100) }
+    if node.isStopping { return Failure(.shuttingDown, "this worker is shutting down; send to another") }
+    if !node.journal.hasRoom {
+      return Failure(.storageFull, "the log's disk is nearly full: free space on \(node.directory.path)", retryAfterMilliseconds: 1_000)
+    }
+    if node.journal.isFull || node.sinks.isFull || shard.requestsUnderWay >= node.config.requestsMax {
+      return Failure(.busy, "this worker has more requests under way than it keeps up with", retryAfterMilliseconds: 20)
+    }
+    return nil
+  }
+
+  /// A `Submit` frame.
+  func submitted(_ payload: RawSpan, correlation: UInt64, on link: Link) {
+    if let refusal { return link.send(refusal, correlation: correlation) }
+    let submit: Submit
+    do throws(WireError) {
+      submit = try Submit(reading: payload)
+      try intake.prepare(submit, payload, schema: schema, table: table, now: node.clock.now())
+    } catch {
+      return link.send(Failure(.malformed, "the batch can't be read: \(error)"), correlation: correlation)
+    }
+    let received = monotonicNanoseconds()
+    if takesAll(submit) {
+      decide(submit, payload, .link(link, correlation: correlation, received: received), source: .wire)
+    } else {
+      let gathering = Gathering(self, submit, rowCount: submit.rowCount) { answer in
+        link.send(.decisions, correlation: correlation) { answer.write(to: &$0) }
+      }
+      scatter(submit, payload, gathering)
+    }
+  }
+
+  /// Rows that came by HTTP, as a `Submit` payload.
+  func submitted(_ payload: [UInt8], answer: @escaping (Result<Decisions, Failure>) -> Void) {
+    if let refusal { return answer(.failure(refusal)) }
+    let span = payload.span.bytes
+    let submit: Submit
+    do throws(WireError) {
+      submit = try Submit(reading: span)
+      try intake.prepare(submit, span, schema: schema, table: table, now: node.clock.now())
+    } catch {
+      return answer(.failure(Failure(.malformed, "the batch can't be read: \(error)")))
+    }
+    if takesAll(submit) {
+      decide(submit, span, .closure { answer(.success($0.decisions)) }, source: .http)
+      drain()
+    } else {
+      scatter(submit, span, Gathering(self, submit, rowCount: submit.rowCount) { answer(.success($0)) })
+    }
+  }
+
+  /// Whether every row is to be decided on this very loop.
+  private func takesAll(_ submit: Submit) -> Bool {
+    if submit.flags.contains(.forwarded), node.loops.count == 1 { return true }
+    return intake.rows.allSatisfy { row in node.loopIndex(of: row.partition) == index && isHere(row.partition) }
+  }
+
+  private func isHere(_ partition: PartitionID) -> Bool { shard.isPrimary(of: partition) }
+
+  enum Source: String { case wire, http }
+
+  private func decide(_ submit: Submit, _ payload: RawSpan, _ reply: Reply, source: Source) {
+    let token = keep(reply)
+    let id = shard.decide(
+      payload, rows: intake.rows, rejected: intake.rejected, rowCount: submit.rowCount, firstSent: submit.firstSent,
+      withFeatures: submit.flags.contains(.withFeatures), token: token, now: node.clock.now())
+    count(shard.request(id))
+    quarantineRejected(shard.request(id), payload, source)
+    scheduleDrain()
+  }
+
+  /// Rows on this loop that came from another one: a part of a batch.
+  func decidePart(_ submit: Submit, _ payload: RawSpan, _ rows: [RoutedRow], answer: @escaping (borrowing Request) -> Void) {
+    let id = shard.decide(
+      payload, rows: rows, rejected: [], rowCount: submit.rowCount, firstSent: submit.firstSent,
+      withFeatures: submit.flags.contains(.withFeatures), token: keep(.closure(answer)), now: node.clock.now())
+    count(shard.request(id))
+    quarantineRejected(shard.request(id), payload, .wire)
+    scheduleDrain()
+  }
+
+  private func count(_ request: Request) {
+    for row in request.outcomes {
+      switch row.status {
+      case .decided: metrics.decided(row.decision)
+      case .duplicate: metrics.duplicates.add()
+      case .retry: metrics.retried(row.failure)
+      case .rejected, .pending: break
+      }
+    }
+  }
+
+  private func scatter(_ submit: Submit, _ payload: RawSpan, _ gathering: Gathering) {
+    gathering.reject(intake.rejected)
+    if !intake.rejected.isEmpty { quarantine(intake.rejected, intake.ranges, payload, .wire) }
+    gathering.scatter(intake.rows, payload)
+    scheduleDrain()
+  }
+
+  // MARK: Quarantine
+
+  private func quarantineRejected(_ request: Request, _ payload: RawSpan, _ source: Source) {
+    guard request.hasRejects else { return }
+    var rejected: [(row: Int, Rejection)] = []
+    for row in request.outcomes.indices where request.outcomes[row].status == .rejected {
+      rejected.append((row, request.rejection(of: row)))
+    }
+    quarantine(rejected, intake.ranges, payload, source)
+  }
+
+  private func quarantine(_ rejected: [(row: Int, Rejection)], _ ranges: [Range<Int>], _ payload: RawSpan, _ source: Source) {
+    quarantineText.removeAll(keepingCapacity: true)
+    let now = node.clock.now()
+    for (row, rejection) in rejected {
+      metrics.rejected(rejection.reason)
+      guard ranges.indices.contains(row) else { continue }
+      RecordExcerpt.append(rejection, payload.extracting(ranges[row]), source: source.rawValue, time: now, to: &quarantineText)
+    }
+    node.sinks.quarantine(quarantineText, done: nil)
+  }
+
+  /// Records that a client could not turn into transactions. `done` is called on this loop once they are on disk.
+  func quarantine(_ records: [Quarantine.Record], done: @escaping (Failure?) -> Void) {
+    quarantineText.removeAll(keepingCapacity: true)
+    let now = node.clock.now()
+    for record in records {
+      metrics.rejected(record.rejection.reason)
+      QuarantineText.append(
+        time: now, rejection: record.rejection, source: record.source, transactionID: RawSpan(), raw: record.excerpt.span.bytes,
+        to: &quarantineText)
+    }
+    let box = OnLoop(done)
+    node.sinks.quarantine(quarantineText) { error in
+      self.eventLoop.execute {
+        box.body(error.map { Failure(.unavailable, "the quarantine can't be written: \($0)") })
+      }
+    }
+  }
+
+  // MARK: Actions
+
+  private func scheduleDrain() {
+    guard !isDrainScheduled else { return }
+    isDrainScheduled = true
+    eventLoop.execute {
+      self.isDrainScheduled = false
+      self.drain()
+    }
+  }
+
+  /// Carries out what the shard owes. Called at the end of each burst.
+  func drain() {
+    while true {
+      let chunk = shard.takeChunk()
+      guard chunk != nil || shard.output.isPending else { break }
+      if let fatal = shard.output.fatal { return node.stop(because: fatal.description) }
+      let output = shard.output
+      shard.output = ShardOutput()
+      if let chunk { hand(over: chunk) }
+      if isPersisting || !output.persists.isEmpty {
+        held.append((output, chunk))
+        persistNext()
+      } else {
+        carryOut(output)
+      }
+    }
+  }
+
+  /// The journal may have a record before the facts that allow it are on disk: nothing leaves the machine until they
+  /// are, and a restart takes the higher of both epochs.
+  private func hand(over chunk: RecordChunk) {
+    let ticket = chunk.bytes.withUnsafeBytes { node.journal.append($0) }
+    shard.handedOver(ticket: ticket.rawValue)
+    unindexed += chunk.bytes.count
+    if unindexed >= LogIndex.spacing {
+      unindexed = 0
+      node.logIndex.handed(ticket.rawValue, shard.firstOffsets().map { .init(partition: $0.partition, base: $0.base) })
+    }
+    // R5: in memory is enough, and it is.
+    if shard.settings?.durability == .replicated { shard.durable(ticket: ticket.rawValue, now: node.clock.now()) }
+  }
+
+  private func persistNext() {
+    guard !isPersisting, let (output, _) = held.first else { return }
+    if output.persists.isEmpty {
+      held.removeFirst()
+      carryOut(output)
+      return persistNext()
+    }
+    isPersisting = true
+    for fact in output.persists {
+      node.directory.roles.put(fact.partition, PartitionFacts(highestEpoch: fact.highestEpoch, record: fact.record).encoded)
+    }
+    node.persist { error in
+      self.eventLoop.execute {
+        if let error { return self.node.stop(because: "a role can't be stored: \(error)") }
+        self.isPersisting = false
+        let (output, _) = self.held.removeFirst()
+        self.carryOut(output)
+        self.persistNext()
+      }
+    }
+  }
+
+  private func carryOut(_ output: ShardOutput) {
+    for send in output.sends { peers.send(send) }
+    for catchUp in output.catchUps { peers.catchUp(catchUp, self) }
+    for (appended, node) in output.answers { peers.answer(appended, to: node) }
+    for proposal in output.proposals { node.session.propose(proposal, from: self) }
+    if output.fetchMap { node.session.fetchMap() }
+    if !output.deliveries.isEmpty { node.sinks.deliver(output.deliveries) }
+    for id in output.completed { answer(id) }
+    for id in output.rebuilds { node.rebuild(id, on: self) }
+  }
+
+  private func answer(_ id: RequestID) {
+    let request = shard.request(id)
+    let token = Int(request.token)
+    switch replies[token] {
+    case .none: break
+    case .link(let link, let correlation, let received):
+      metrics.decisionLatency.observe(monotonicNanoseconds() - received, times: request.outcomes.count)
+      link.send(.decisions, correlation: correlation) { request.writeAnswer(to: &$0) }
+    case .closure(let body): body(request)
+    }
+    replies[token] = .none
+    freeReplies.append(token)
+    shard.release(id)
+  }
+
+  private func keep(_ reply: Reply) -> UInt64 {
+    if let free = freeReplies.popLast() {
+      replies[free] = reply
+      return UInt64(free)
+    }
+    replies.append(reply)
+    return UInt64(replies.count - 1)
+  }
+
+  // MARK: From the node
+
+  func learned(_ map: ClusterMap) {
+    self.map = map
+    table = RoutingTable(map)
+    peers.learned(map)
+    shard.learned(map.restricted(to: index, of: node.loops.count), now: node.clock.now())
+    if let active = map.activeBundle, let bundle = shard.bundle(active) { schema = bundle.schema }
+    drain()
+  }
+
+  func learned(_ record: PartitionRecord) {
+    shard.learned(record, now: node.clock.now())
+    drain()
+  }
+
+  func linkChanged(to peer: NodeID) {
+    shard.linkChanged(to: peer)
+    tick()
+  }
+
+  func loaded(_ bundle: Bundle) {
+    if map?.activeBundle == bundle.id { schema = bundle.schema }
+    shard.loaded(bundle, now: node.clock.now())
+    drain()
+  }
+
+  func durable(_ ticket: UInt64) {
+    shard.durable(ticket: ticket, now: node.clock.now())
+    drain()
+  }
+
+  func tick() {
+    shard.tick(now: node.clock.now())
+    drain()
+  }
+
+  // MARK: Replication
+
+  func received(append payload: RawSpan) {
+    guard let append = try? Append(reading: payload) else { return }
+    shard.received(append, records: payload.extracting(Append.headerSize..<payload.byteCount), now: node.clock.now())
+    scheduleDrain()
+  }
+
+  func received(appended payload: RawSpan) {
+    guard let appended = try? Appended(reading: payload) else { return }
+    shard.received(appended, now: node.clock.now())
+    scheduleDrain()
+  }
+}
+
+/// A closure that is made and called on one event loop, carried through another thread in between.
+private struct OnLoop<Argument>: @unchecked Sendable {
+  let body: (Argument) -> Void
+  init(_ body: @escaping (Argument) -> Void) { self.body = body }
+}

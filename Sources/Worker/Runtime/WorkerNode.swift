@@ -1,0 +1,305 @@
+import Logging
+import Models
+import NIOCore
+import NIOPosix
+import Synchronization
+import Wire
+
+/// A running worker: what its loops, its journal, its sinks and its standing in the cluster share.
+final class WorkerNode: @unchecked Sendable {
+  let config: WorkerConfig
+  let logger: Logger
+  let directory: DataDirectory
+  let journal: Journal
+  let sinks: DecisionSinks
+  let bundles: BundleStore
+  let logIndex: LogIndex
+  let registry = MetricsRegistry()
+  let clock: WallClock
+  let linkOptions: LinkOptions
+  /// For links that this worker opens; nil where TLS is off.
+  let tls: TLSClientContext?
+  let intactSince: Incarnation
+  let group: MultiThreadedEventLoopGroup
+  private(set) var loops: [WorkerLoop] = []
+  private(set) var session: CoordinatorSession!
+  /// Work that blocks on the disk and is not urgent.
+  private let worker: NIOThreadPool
+  private let onStop: @Sendable (String) -> Void
+
+  private let shared = Mutex(Shared())
+  private let durableTicket = Atomic<UInt64>(0)
+  private let isDurableHopPending = Atomic<Bool>(false)
+  private let stopping = Atomic<Bool>(false)
+  var advertisedAddress = ""
+  var advertisedHTTP = ""
+
+  private struct Shared {
+    var node: NodeID?
+    var map: ClusterMap?
+    var loaded: [BundleID] = []
+    var reports: [Int: [ReplicaReport]] = [:]
+    var totals: [Int: Shard.Totals] = [:]
+    var bundles: [BundleID: Bundle] = [:]
+    var links: [LinkIdentity.Role: Int] = [:]
+    var isJoined = false
+  }
+
+  init(
+    config: WorkerConfig, logger: Logger, directory: DataDirectory, journal: Journal, sinks: DecisionSinks, bundles: BundleStore,
+    logIndex: LogIndex, clock: WallClock, linkOptions: LinkOptions, tls: TLSClientContext?, intactSince: Incarnation,
+    group: MultiThreadedEventLoopGroup, threads: NIOThreadPool, onStop: @escaping @Sendable (String) -> Void
+  ) {
+    self.config = config
+    self.logger = logger
+    self.directory = directory
+    self.journal = journal
+    self.sinks = sinks
+    self.bundles = bundles
+    self.logIndex = logIndex
+    self.clock = clock
+    self.linkOptions = linkOptions
+    self.tls = tls
+    self.intactSince = intactSince
+    self.group = group
+    worker = threads
+    self.onStop = onStop
+    shared.withLock { $0.node = directory.identity.node }
+  }
+
+  /// Sets the loops up; `recovered` partitions go to the loops that own them.
+  func begin(_ recovered: [RecoveredPartition]) {
+    for (index, eventLoop) in group.makeIterator().enumerated() {
+      let shard = Shard(me: me, dedupHorizon: config.dedupHorizon)
+      loops.append(WorkerLoop(eventLoop, index: index, node: self, shard: shard))
+    }
+    for partition in recovered {
+      let facts = directory.roles.get(partition.id).flatMap { try? PartitionFacts(reading: $0.span.bytes) }
+      loops[loopIndex(of: partition.id)].shard.recover(
+        partition, highestEpoch: max(facts?.highestEpoch ?? .none, partition.log.lastEpoch), record: facts?.record)
+    }
+    registerGauges()
+    session = CoordinatorSession(node: self, loop: loops[0].eventLoop)
+    for loop in loops {
+      loop.eventLoop.execute {
+        loop.eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(50), delay: .milliseconds(50)) { _ in loop.tick() }
+      }
+      loop.eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(500), delay: .milliseconds(500)) { _ in self.report(loop) }
+    }
+  }
+
+  var me: Member {
+    let identity = directory.identity
+    return Member(node: identity.node ?? NodeID(0), storage: identity.storage, incarnation: identity.incarnation)
+  }
+
+  var nodeID: NodeID? { shared.withLock { $0.node } }
+  var isStopping: Bool { stopping.load(ordering: .relaxed) }
+
+  func linkIdentity() -> LinkIdentity {
+    let identity = directory.identity
+    return LinkIdentity(
+      cluster: identity.cluster, role: .node, name: config.name, node: identity.node, incarnation: identity.incarnation,
+      storage: identity.storage, product: Product.nameAndVersion)
+  }
+
+  // MARK: Loops
+
+  func loopIndex(of partition: PartitionID) -> Int { Int(partition.rawValue) % loops.count }
+
+  func loop(on eventLoop: any EventLoop) -> WorkerLoop { loops.first { $0.eventLoop === eventLoop }! }
+
+  /// The node whose primary owns a partition by `table`.
+  func home(of partition: PartitionID, _ table: RoutingTable) -> NodeID? {
+    table.entries.first { $0.partition == partition }?.primary
+  }
+
+  /// The journal's word, from its thread: told to the loops at most once at a time.
+  func journalDurable(_ ticket: JournalTicket) {
+    durableTicket.store(ticket.rawValue, ordering: .releasing)
+    guard isDurableHopPending.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged else { return }
+    loops[0].eventLoop.execute {
+      self.isDurableHopPending.store(false, ordering: .releasing)
+      let ticket = self.durableTicket.load(ordering: .acquiring)
+      self.loops[0].durable(ticket)
+      for loop in self.loops.dropFirst() { loop.eventLoop.execute { loop.durable(ticket) } }
+    }
+  }
+
+  // MARK: Standing in the cluster
+
+  func joined(_ node: NodeID, _ settings: ClusterSettings) {
+    shared.withLock {
+      $0.node = node
+      $0.isJoined = true
+    }
+    logger.info("joined the cluster", metadata: ["node": "\(node)", "cluster": "\(directory.identity.cluster)"])
+  }
+
+  func learned(_ map: ClusterMap) {
+    shared.withLock { $0.map = map }
+    for loop in loops { loop.eventLoop.execute { loop.learned(map) } }
+  }
+
+  /// One partition's newer record, ahead of the map that will bring it.
+  func learned(_ record: PartitionRecord) {
+    let loop = loops[loopIndex(of: record.id)]
+    loop.eventLoop.execute { loop.learned(record) }
+  }
+
+  func loaded(_ bundle: Bundle) {
+    shared.withLock {
+      if !$0.loaded.contains(bundle.id) { $0.loaded = Array(($0.loaded + [bundle.id]).suffix(Heartbeat.bundlesMax)) }
+      $0.bundles[bundle.id] = bundle
+    }
+    for loop in loops { loop.eventLoop.execute { loop.loaded(bundle) } }
+  }
+
+  func isLoaded(_ id: BundleID) -> Bool { shared.withLock { $0.loaded.contains(id) } }
+  func loadedBundles() -> [BundleID] { shared.withLock { $0.loaded } }
+  func replicaReports() -> [ReplicaReport] { shared.withLock { $0.reports.values.joined().sorted { $0.partition < $1.partition } } }
+
+  func seenRecords() -> [Join.SeenRecord] {
+    directory.roles.all.compactMap { partition, bytes in
+      guard let facts = try? PartitionFacts(reading: bytes.span.bytes), let record = facts.record else { return nil }
+      return Join.SeenRecord(partition: partition, epoch: max(facts.highestEpoch, record.epoch), version: record.version)
+    }
+  }
+
+  private func report(_ loop: WorkerLoop) {
+    let reports = loop.shard.reports()
+    let totals = loop.shard.totals
+    shared.withLock {
+      $0.reports[loop.index] = reports
+      $0.totals[loop.index] = totals
+    }
+  }
+
+  /// Why requests can't be served yet; nil when they can.
+  var unreadiness: String? {
+    let (map, node, joined) = shared.withLock { ($0.map, $0.node, $0.isJoined) }
+    guard joined, let map, let node else { return "this worker has not joined a cluster yet" }
+    guard !map.partitions.isEmpty else { return "the cluster waits for its first workers to join" }
+    guard let active = map.activeBundle else { return "no bundle is active: publish one with 'assay bundle activate'" }
+    guard isLoaded(active) else { return "the active bundle \(active) is not loaded yet" }
+    let mine = map.partitions.filter { $0.primary?.node == node }.map(\.id)
+    let serving = Set(replicaReports().filter { $0.role == .primary }.map(\.partition))
+    let missing = mine.filter { !serving.contains($0) }
+    return missing.isEmpty ? nil : "\(missing.count) of \(mine.count) partitions are being taken over"
+  }
+
+  // MARK: Metrics
+
+  private var totals: Shard.Totals {
+    shared.withLock { shared in
+      shared.totals.values.reduce(into: Shard.Totals()) { sum, part in
+        sum.primaries += part.primaries
+        sum.followers += part.followers
+        sum.entities += part.entities
+        sum.stateBytes += part.stateBytes
+      }
+    }
+  }
+
+  private var activeBundle: Bundle? {
+    shared.withLock { shared in shared.map?.activeBundle.flatMap { shared.bundles[$0] } }
+  }
+
+  /// Extra fields that the active bundle's schema declares.
+  var extraFields: [ExtraFieldSpec] {
+    activeBundle?.schema.fields.map { ExtraFieldSpec(name: $0.name, kind: $0.kind, isRequired: $0.isRequired) } ?? []
+  }
+
+  private func registerGauges() {
+    WorkerGauges(
+      journalPendingBytes: { self.journal.pendingBytes },
+      partitions: {
+        let totals = self.totals
+        return [("primary", totals.primaries), ("follower", totals.followers)]
+      },
+      entities: { self.totals.entities }, stateBytes: { self.totals.stateBytes },
+      links: { self.shared.withLock { $0.links.map { ($0.key.description, $0.value) } } },
+      bundles: { self.activeBundle.map { [.init(id: $0.id, name: $0.name)] } ?? [] }
+    ).register(in: registry)
+  }
+
+  // MARK: Disk
+
+  func background(_ work: @escaping @Sendable () -> Void) { worker.submit { _ in work() } }
+
+  /// Makes the role facts durable, off the loops.
+  func persist(_ done: @escaping @Sendable (FileError?) -> Void) {
+    background {
+      do throws(FileError) {
+        try self.directory.roles.sync()
+        done(nil)
+      } catch {
+        done(error)
+      }
+    }
+  }
+
+  func diskFree() -> UInt64 { FreeSpace.bytes(at: directory.path) }
+
+  /// Records of one partition from the journal, for a follower that has fallen behind what is in memory. `done` gets nil
+  /// when they can't be read now.
+  func readLog(_ partition: PartitionID, _ range: Range<Offset>, _ done: @escaping @Sendable ([UInt8]?) -> Void) {
+    let start = logIndex.start(of: partition, from: range.lowerBound) ?? journal.beginning
+    background {
+      var reader = PartitionReader(journal: self.journal, partition: partition, at: start)
+      done(try? reader.read(range, maxBytes: 1 << 20))
+    }
+  }
+
+  /// R14: a replica whose state ran ahead of its commit offset starts again from its log.
+  func rebuild(_ id: PartitionID, on loop: WorkerLoop) {
+    logger.notice("rebuilding a partition that lost its role with uncommitted entries applied", metadata: ["partition": "\(id)"])
+    let facts = loop.shard.close(id)
+    let last = journal.lastTicket
+    let cursor = sinks.outbox.cursor(of: id)
+    background {
+      let rebuilt = Result {
+        try PartitionReader.rebuild(
+          id, journal: self.journal, from: self.journal.beginning, after: last, dedupHorizon: self.config.dedupHorizon,
+          sinkCursor: cursor) { try? self.bundles.bundle($0) }
+      }
+      loop.eventLoop.execute {
+        switch rebuilt {
+        case .success(let partition):
+          loop.shard.recover(partition, highestEpoch: facts.highestEpoch, record: facts.record)
+          if let map = loop.map { loop.learned(map) }
+        case .failure(let error): self.stop(because: "\(id) can't be rebuilt: \(error)")
+        }
+      }
+    }
+  }
+
+  // MARK: Links
+
+  /// Ends the worker's own links; those that others opened end with the process.
+  func closeLinks() async {
+    for loop in loops {
+      try? await loop.eventLoop.submit {
+        if loop.index == 0 { self.session.close() }
+        loop.peers.closeAll()
+      }.get()
+    }
+  }
+
+  func opened(_ link: Link) {
+    let role = link.peer.role
+    shared.withLock { $0.links[role, default: 0] += 1 }
+  }
+
+  func closed(_ role: LinkIdentity.Role) { shared.withLock { $0.links[role, default: 0] -= 1 } }
+
+  // MARK: The end
+
+  /// The process must end: `reason` is one line for the operator.
+  func stop(because reason: String) {
+    guard stopping.exchange(true, ordering: .acquiringAndReleasing) == false else { return }
+    onStop(reason)
+  }
+
+  func beginShutdown() { stopping.store(true, ordering: .releasing) }
+}
