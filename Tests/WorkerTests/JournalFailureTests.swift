@@ -86,6 +86,25 @@ import Wire
     #expect(probe.heard.withLock { $0.fatal.isEmpty })
   }
 
+  @Test func aJournalIsClosedAlsoOnAFullDisk() throws {
+    let directory = TemporaryDirectory()
+    var system = FileSystem.posix
+    system.allocate = { file, bytes in
+      let isFirst = (try? directoryEntries(directory.path).count) ?? 0 < 2
+      return isFirst ? FileSystem.posix.allocate(file, bytes) : -Int(ENOSPC)
+    }
+    let journal = try JournalFixture.open(directory.path, system: system)
+    let probe = JournalProbe()
+    journal.start(probe.callbacks)
+    for offset in 0..<60 as Range<UInt64> { journal.append(JournalFixture.record(offset, payload: 4000)) }
+    journal.close()
+    let heard = probe.heard.withLock { $0 }
+    #expect(heard.fatal.count == 1)
+    #expect(!JournalError.file(FileError(call: "allocate", path: "", code: ENOSPC)).distrustsStorage)
+    let offsets = try JournalFixture.replay(directory.path).offsets
+    #expect(offsets == Array(0..<UInt64(offsets.count)) && offsets.count >= heard.durable.rawValue)
+  }
+
   @Test func aFirstStartOnAFullDiskFailsWithAdviceAndLeavesNothing() throws {
     let directory = TemporaryDirectory()
     var system = FileSystem.posix

@@ -55,6 +55,9 @@ final class JournalPreparer: Sendable {
     /// A piece of zeros is being written; the spare is not given away meanwhile.
     var zeroing = false
     var retryAt: UInt64 = 0
+    /// The last try to create a segment failed so.
+    var failure: FileError?
+    var closing = false
     var stopping = false
   }
 
@@ -99,7 +102,8 @@ final class JournalPreparer: Sendable {
     }
   }
 
-  /// The next segment, as soon as there is one; the caller has become its owner. On a full disk this waits.
+  /// The next segment, as soon as there is one; the caller becomes its owner. On a full disk this waits until there
+  /// is space again, or until the journal is being closed.
   func take() throws(FileError) -> Spare {
     let result: Result<Spare, FileError>? = monitor.wait { state in
       if let spare = state.spare, !state.zeroing {
@@ -108,7 +112,8 @@ final class JournalPreparer: Sendable {
         state.fill = 0
         return .success(spare)
       }
-      return state.stopping ? .failure(FileError(call: "allocate", path: directory, code: ENOSPC)) : nil
+      if state.closing, let failure = state.failure { return .failure(failure) }
+      return nil
     }
     monitor.wake()
     return try result!.get()
@@ -123,6 +128,9 @@ final class JournalPreparer: Sendable {
 
   /// Looks at the disk now rather than within the next second.
   func poke() { monitor.change { $0.retryAt = 0 } }
+
+  /// From now on nobody waits for space.
+  func close() { monitor.change { $0.closing = true } }
 
   func stop() { monitor.change { $0.stopping = true } }
 
@@ -151,11 +159,16 @@ final class JournalPreparer: Sendable {
       case .create(let number):
         own?.close()
         own = nil
-        let spare = try? Self.create(number, in: directory, bytes: options.segmentBytes, zeros: 0, system: system)
+        var spare: Spare?
+        var failure: FileError?
+        do throws(FileError) {
+          spare = try Self.create(number, in: directory, bytes: options.segmentBytes, zeros: 0, system: system)
+        } catch { failure = error }
         if let spare { own = try? system.openFile(spare.file.path, O_WRONLY) }
         let canZero = own != nil
-        monitor.change { state in
+        monitor.change { [spare, failure] state in
           state.spare = spare
+          state.failure = failure
           if !canZero { state.spare?.zeroed = options.segmentBytes }
           state.retryAt = spare == nil ? monotonicNanoseconds() + 250_000_000 : 0
         }

@@ -98,7 +98,7 @@ public final class Journal: Sendable {
     }
     written = Atomic(JournalPosition(segment: segment.number, offset: UInt32(segment.offset)).packed)
     preparer = JournalPreparer(directory: directory, options: options, system: system, nextNumber: segment.number + 1, fill: segment.offset)
-    writer = JournalWriter(segment: segment, last: recovery.last, cluster: cluster, storage: storage, options: options, preparer: preparer)
+    writer = JournalWriter(segment: segment, recovery: recovery, cluster: cluster, storage: storage, options: options, preparer: preparer)
   }
 
   /// Starts the threads. Batches appended before are written then.
@@ -147,14 +147,16 @@ public final class Journal: Sendable {
   /// Looks for room now, rather than within the next second.
   public func lookForRoom() { preparer.poke() }
 
-  /// Writes and syncs everything appended, adds the closing mark, and ends the threads. Blocks.
+  /// Writes and syncs everything appended, adds the closing mark, and ends the threads. Blocks. Where the disk is full
+  /// and the rest does not fit, that ends the journal by `onFatal`, without harm to what stands there.
   public func close() {
     let threads = intake.change { state in
       state.closing = true
       defer { state.threads = [] }
       return state.threads
     }
-    // The writer may still need a segment; the preparer goes last.
+    preparer.close()
+    // The writer may still need a segment: the preparer's thread goes last.
     for thread in threads.reversed() {
       thread.join()
       preparer.stop()

@@ -102,10 +102,12 @@ public enum JournalError: Error, Sendable, CustomStringConvertible {
     }
   }
 
-  /// R15: after a failed write or sync the process stops and its storage comes back as distrusted.
+  /// R15: after a failed write or sync, and where acknowledged records are gone, the process stops and its storage comes
+  /// back as distrusted (`DataDirectory.distrust`). A call that changed nothing, such as reserving space, does no harm.
   public var distrustsStorage: Bool {
     switch self {
-    case .file, .damaged, .segmentMissing: true
+    case .file(let error): error.call == "fdatasync" || error.call == "write"
+    case .damaged, .segmentMissing: true
     default: false
     }
   }

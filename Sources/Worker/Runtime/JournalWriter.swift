@@ -19,9 +19,9 @@ final class JournalWriter: @unchecked Sendable {
   private var unsyncedBytes = 0
   /// When the oldest unsynced byte was written; when the journal last had something to do.
   private var unsyncedSince: UInt64 = 0
-  private var quietSince: UInt64 = 0
+  private var quietSince: UInt64
   /// The last block is a mark: it says that everything before it is durable.
-  private var isMarked = true
+  private var isMarked: Bool
   private var open = true
 
   private let cluster: ClusterID
@@ -32,13 +32,15 @@ final class JournalWriter: @unchecked Sendable {
   private let page = UnsafeMutableRawBufferPointer.allocate(byteCount: JournalBlock.alignment, alignment: 16)
 
   init(
-    segment: Segment, last: JournalSequence, cluster: ClusterID, storage: StorageID, options: JournalOptions,
+    segment: Segment, recovery: JournalRecovery, cluster: ClusterID, storage: StorageID, options: JournalOptions,
     preparer: JournalPreparer
   ) {
     self.segment = segment
-    self.last = last
-    // Recovery has synced what it found.
-    synced = last
+    last = recovery.last
+    // Recovery has synced what it found; after a kill that is still to be said on disk.
+    synced = recovery.last
+    isMarked = recovery.endsWithMark || recovery.last == .none
+    quietSince = monotonicNanoseconds()
     self.cluster = cluster
     self.storage = storage
     self.options = options
