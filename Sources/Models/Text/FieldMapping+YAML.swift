@@ -17,7 +17,7 @@ extension FieldMapping {
     do {
       root = try Yams.compose(yaml: yaml)
     } catch {
-      throw Self.syntaxError(error)
+      throw Self.syntaxError(error, in: yaml)
     }
     guard let root, let top = root.mapping else {
       throw FieldMappingError(line: 1, "the file is a mapping with the key `fields`")
@@ -147,12 +147,21 @@ extension FieldMapping {
     FieldMappingError(line: line, "unknown \(what) `\(name)`. \(Suggestion.sentence(for: name, among: known))")
   }
 
-  private static func syntaxError(_ error: any Error) -> FieldMappingError {
+  /// The parser tells where the mapping begins; the second line from there that begins with the key is meant.
+  private static func lineOfRepeat(_ key: String, in yaml: String, from first: Int) -> Int {
+    let lines = yaml.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+    let hits = lines.filter { $0.offset + 1 >= first && $0.element.drop { $0 == " " }.hasPrefix("\(key):") }
+    return hits.count > 1 ? hits[1].offset + 1 : first
+  }
+
+  private static func syntaxError(_ error: any Error, in yaml: String) -> FieldMappingError {
     switch error as? YamlError {
     case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
       FieldMappingError(line: mark.line, problem)
     case .duplicatedKeysInMapping(let keys, let context):
-      FieldMappingError(line: context.mark.line, "`\(keys.joined(separator: "`, `"))` stands twice")
+      FieldMappingError(
+        line: lineOfRepeat(keys.first ?? "", in: yaml, from: context.mark.line),
+        "`\(keys.joined(separator: "`, `"))` stands twice")
     default: FieldMappingError(line: 0, "the file is not YAML: \(error)")
     }
   }

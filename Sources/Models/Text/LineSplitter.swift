@@ -46,7 +46,8 @@ public struct LineSplitter: Sendable {
     var start = 0
     while start < chunk.byteCount {
       let end = nextEnd(in: chunk, from: start)
-      let isComplete = end < chunk.byteCount
+      // A record that has grown too long is cut off before its end.
+      let isComplete = end < chunk.byteCount && chunk.textByte(end) == Self.newline
       if isSkipping {
         if isComplete { endLine() }
       } else if !isComplete {
@@ -59,7 +60,7 @@ public struct LineSplitter: Sendable {
         try hold(chunk.extracting(start..<end), body)
         try giveHeld(body)
       }
-      start = end + 1
+      start = isComplete ? end + 1 : end
     }
   }
 
@@ -132,7 +133,7 @@ public struct LineSplitter: Sendable {
 
   // MARK: Ends
 
-  /// Index of the line feed that ends the line, or the chunk's end.
+  /// Index of the line feed that ends the line, or of where the chunk or a record's limit ends.
   private mutating func nextEnd(in chunk: RawSpan, from start: Int) -> Int {
     if case .csv(let delimiter) = framing, !isSkipping {
       return nextRecordEnd(in: chunk, from: start, delimiter)
@@ -151,7 +152,8 @@ public struct LineSplitter: Sendable {
 
   private mutating func nextRecordEnd(in chunk: RawSpan, from start: Int, _ delimiter: UInt8?) -> Int {
     var at = start
-    while at < chunk.byteCount {
+    let end = min(chunk.byteCount, start + limit + 2 - pending.count)
+    while at < end {
       let byte = chunk.textByte(at)
       if isQuoted {
         if byte == Self.quote { isQuoted = false } else if byte == Self.newline { feeds += 1 }

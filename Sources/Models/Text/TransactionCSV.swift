@@ -90,17 +90,22 @@ public struct TransactionCSV: Sendable {
     for column in plan.columns where column.isMapped && !names.contains(column.name) {
       throw Rejection(
         .missingField, field: column.name,
-        "the mapping names this column, but the header hasn't got it. \(Suggestion.sentence(for: column.name, among: names))")
+        "the mapping names this column, but the header hasn't got it\(Self.hint(column.name, names))")
     }
     for field in TransactionField.required
     where !destinations.contains(.field(field)) && !(field == .amount && destinations.contains(.field(.amountMinor))) {
       throw Rejection(
         .missingField, field: field.name,
-        "the header has no such column; name one in the mapping. \(Suggestion.sentence(for: field.name, among: names))")
+        "the header has no such column; name one in the mapping\(Self.hint(field.name, names))")
     }
     for (index, spec) in plan.extraFields.enumerated() where spec.isRequired && !destinations.contains(.extra(index)) {
       throw Rejection(.missingField, field: spec.name, "the header has no such column; name one in the mapping")
     }
+  }
+
+  /// The near name only, never the list: the first row of a file without a header holds values.
+  private static func hint(_ name: String, _ names: [String]) -> String {
+    Suggestion.nearest(to: name, among: names).map { ". Did you mean '\($0)'?" } ?? ""
   }
 
   /// The most frequent of comma, semicolon and tab outside quotes; a comma where there is none.
