@@ -1,0 +1,137 @@
+import Wire
+
+/// What comes back, or doesn't.
+extension SubmitCore {
+  typealias Report = (borrowing RowAnswer) -> Void
+
+  /// A `Decisions` frame. One whose batch is not in flight any more is passed over: its rows were sent again, and get the
+  /// same decisions. Throws for an answer that can't be read, after seeing to the rows; the link must end.
+  func answered(
+    _ pipe: SubmitPipe, correlation: UInt64, _ payload: RawSpan, _ now: ClientTime, _ report: Report
+  ) throws(WireError) {
+    guard let batch = pipe.take(correlation) else { return }
+    let count = batch.rows.count
+    var done = 0
+    var problem: WireError?
+    do throws(WireError) {
+      var reader = try DecisionsReader(payload, reusing: pipe.tables)
+      guard reader.rowCount == count else { throw .invalid(at: 0, "\(reader.rowCount) rows answer \(count)") }
+      pipe.tables = reader.tables
+      let bytes = batch.bytes
+      while done < count {
+        let answer = try reader.next()
+        let row = batch.rows[done]
+        if answer.status == .retry {
+          batch.fail(at: done, answer.failure ?? .unavailable)
+          done += 1
+          continue
+        }
+        batch.settle(at: done)
+        done += 1
+        settled(row)
+        report(
+          RowAnswer(
+            row, Self.kind(answer.status, row), answer, reader.tables, record: bytes.span.bytes.extracting(row.range), now: now.nanoseconds))
+      }
+      try reader.finish()
+    } catch {
+      problem = error
+      batch.fail(from: done, .malformed)
+    }
+    batch.filter { !$0.isSettled }
+    sendAgain(batch, after: 0, now, report)
+    if let problem { throw problem }
+  }
+
+  /// A `Failure` frame that answers a whole batch.
+  func refused(
+    _ pipe: SubmitPipe, correlation: UInt64, _ failure: Failure, _ now: ClientTime, _ report: Report
+  ) {
+    guard let batch = pipe.take(correlation) else { return }
+    batch.fail(failure.code)
+    guard failure.isRetriable else { return giveUp(batch, now, report) { _ in true } }
+    sendAgain(batch, after: Int64(failure.retryAfterMilliseconds) * 1_000_000, now, report)
+  }
+
+  /// The link is gone, and with it the answers that were under way.
+  func closed(_ pipe: SubmitPipe, _ now: ClientTime, _ report: Report) {
+    pipe.isOpen = false
+    for batch in pipe.takeInFlight() {
+      batch.fail(.unavailable)
+      sendAgain(batch, after: 0, now, report)
+    }
+  }
+
+  func opened(_ pipe: SubmitPipe) {
+    pipe.isOpen = true
+    pipe.isWritable = true
+  }
+
+  /// Does what is due by now: frames without an answer, rows to be sent again, rows past their deadline.
+  func tick(_ now: ClientTime, _ report: Report) {
+    for pipe in pipes {
+      while let batch = pipe.takeExpired(now.nanoseconds) {
+        batch.fail(.deadline)
+        sendAgain(batch, after: 0, now, report)
+      }
+    }
+    var due: [SubmitBatch] = []
+    waiting.removeAll { batch in
+      guard batch.due <= now.nanoseconds else { return false }
+      due.append(batch)
+      return true
+    }
+    for batch in due { place(batch, now) }
+    sweepQueued { batch in
+      guard batch.giveUpAt <= now.nanoseconds else { return }
+      failRows(of: batch, now, report) { $0.giveUpAt <= now.nanoseconds }
+    }
+  }
+
+  /// Reports every row that is left as failed: the submission ends.
+  func abandon(_ now: ClientTime, _ report: Report) {
+    for pipe in pipes {
+      for batch in pipe.takeInFlight() { giveUp(batch, now, report) { _ in true } }
+    }
+    let waiting = waiting
+    self.waiting.removeAll()
+    for batch in waiting { giveUp(batch, now, report) { _ in true } }
+    sweepQueued { failRows(of: $0, now, report) { _ in true } }
+  }
+
+  // MARK: -
+
+  /// A duplicate is the cluster's word that the row was decided before; if this submission may have sent it before, it is
+  /// its own.
+  private static func kind(_ status: Decisions.Outcome.Status, _ row: SubmitBatch.Row) -> RowAnswer.Kind {
+    switch status {
+    case .duplicate: row.attempts > 1 || row.isResumed ? .decided : .alreadyDecided
+    case .rejected: .rejected
+    case .decided, .retry: .decided
+    }
+  }
+
+  private func sendAgain(_ batch: SubmitBatch, after floor: Int64, _ now: ClientTime, _ report: Report) {
+    guard !batch.rows.isEmpty else { return recycle(batch) }
+    let attempts = batch.rows.reduce(0) { max($0, Int($1.attempts)) }
+    let due = now.nanoseconds + max(floor, options.backoff.delay(after: attempts, using: &generator))
+    batch.due = due
+    giveUp(batch, now, report) { $0.giveUpAt <= due || Int($0.attempts) >= options.attemptsMax }
+  }
+
+  /// Reports the rows that `isOver` names as failed; the others go on waiting.
+  private func giveUp(_ batch: SubmitBatch, _ now: ClientTime, _ report: Report, _ isOver: (SubmitBatch.Row) -> Bool) {
+    failRows(of: batch, now, report, isOver)
+    if batch.rows.isEmpty { recycle(batch) } else { waiting.append(batch) }
+  }
+
+  private func failRows(of batch: SubmitBatch, _ now: ClientTime, _ report: Report, _ isOver: (SubmitBatch.Row) -> Bool) {
+    let bytes = batch.bytes
+    batch.filter { row in
+      guard isOver(row) else { return true }
+      settled(row)
+      report(RowAnswer(failed: row, record: bytes.span.bytes.extracting(row.range), now: now.nanoseconds))
+      return false
+    }
+  }
+}
