@@ -21,7 +21,7 @@ struct GeneratedRun {
     }
   }
 
-  func forEach(_ body: (TransactionView, FraudPattern?) -> Void) {
+  func visit(_ body: (TransactionView, FraudPattern?) -> Void) {
     for (range, label) in zip(ranges, labels) {
       body(TransactionView(trusted: records.span.bytes.extracting(range)), label)
     }
@@ -68,7 +68,7 @@ extension RawSpan {
   @Test func timesRiseWithinTheSpan() {
     var last: Int64 = .min
     let span = Self.options.start..<Self.options.start + 30 * 86_400_000
-    Self.run.forEach { view, _ in
+    Self.run.visit { view, _ in
       #expect(view.eventTime >= last)
       #expect(span.contains(view.eventTime))
       last = view.eventTime
@@ -81,7 +81,7 @@ extension RawSpan {
     options.jitterMilliseconds = 3_600_000
     var disorder = 0
     var latest: Int64 = 0
-    GeneratedRun(options).forEach { view, _ in
+    GeneratedRun(options).visit { view, _ in
       if view.eventTime < latest { disorder += 1 }
       #expect(view.eventTime > latest - 2 * 3_600_000)
       latest = max(latest, view.eventTime)
@@ -91,7 +91,7 @@ extension RawSpan {
 
   @Test func recordsAreValidAndIdsUnique() {
     var ids: Set<String> = []
-    Self.run.forEach { view, _ in
+    Self.run.visit { view, _ in
       #expect(view.length == view.bytes.byteCount)
       #expect(view.amount > 0)
       #expect(view.currency == .euro)
@@ -108,7 +108,7 @@ extension RawSpan {
   @Test func cardsAreHeavyTailedAndDaysHaveARhythm() {
     var byCard: [String: Int] = [:]
     var byHour = [Int](repeating: 0, count: 24)
-    Self.run.forEach { view, label in
+    Self.run.visit { view, label in
       byCard[view.card.testText, default: 0] += 1
       byHour[Int(view.eventTime / 3_600_000 % 24)] += 1
     }
@@ -122,7 +122,7 @@ extension RawSpan {
     // The spread of log amounts within customers is smaller than over all: habits differ.
     var all: [Double] = []
     var byCustomer: [String: [Double]] = [:]
-    Self.run.forEach { view, label in
+    Self.run.visit { view, label in
       guard label == nil, view.mcc == 5411 else { return }
       let logarithm = Double(view.amount).squareRoot()
       all.append(logarithm)
@@ -144,7 +144,7 @@ extension RawSpan {
     var devices: [String: Set<String>] = [:]
     var lastPlace: [String: (Int64, Country)] = [:]
     var travels = 0
-    Self.run.forEach { view, label in
+    Self.run.visit { view, label in
       let card = view.card.testText
       switch label {
       case .cardTesting: testing.append(view.amount)
@@ -152,7 +152,9 @@ extension RawSpan {
       case .deviceManyCards: devices[view.device.testText, default: []].insert(card)
       case .accountTakeover: takeoverDevices[view.device.testText, default: []].insert(card)
       case .impossibleTravel:
-        if let (time, country) = lastPlace[card], view.eventTime - time <= 5_400_000, country != view.country { travels += 1 }
+        if let (time, country) = lastPlace[card], view.eventTime - time <= 5_400_000, country != view.country {
+          travels += 1
+        }
       default: break
       }
       if view.channel == .pos { lastPlace[card] = (view.eventTime, view.country) }
@@ -168,7 +170,7 @@ extension RawSpan {
     var json: [UInt8] = []
     var csv = Array(TransactionText().csvHeader.utf8)
     let writer = TransactionText()
-    Self.run.forEach { view, _ in
+    Self.run.visit { view, _ in
       guard json.count < 300_000 else { return }
       writer.appendJSON(view, to: &json)
       writer.appendCSV(view, to: &csv)
@@ -177,9 +179,9 @@ extension RawSpan {
       var reader = TransactionTextReader(format, refuseUnknownFields: true)
       var records: [UInt8] = []
       #expect(throws: Never.self) {
-        try reader.feed(text.span.bytes, onRecord: { builder, _ in builder.append(to: &records) }) {
-          Issue.record("line \($0.number): \($0.rejection)")
-        }
+        try reader.feed(
+          text.span.bytes, onRecord: { builder, _ in builder.append(to: &records) },
+          onBadLine: { Issue.record("line \($0.number): \($0.rejection)") })
       }
       #expect(records.count > 100_000)
       #expect(records == Array(Self.run.records.prefix(records.count)))

@@ -25,7 +25,8 @@ import Wire
 
   @Test func aLineHasItsForm() {
     #expect(
-      Self.json(flags: [.degraded, .late], reasons: SIMD4(1, 0, .max, .max), names: ["a", "b\n"], features: [1, -0.25])
+      Self.json(
+        flags: [.degraded, .late], reasons: SIMD4(1, 0, .max, .max), names: ["a", "b\n"], features: [1, -0.25])
         == #"{"transaction_id":"t1","partition":3,"offset":18446744073709551615,"card":"c_9","#
         + #""event_time":"2026-11-21T07:00:00.123Z","decided_time":"2026-11-21T07:00:00.131Z","#
         + #""verdict":"potential_fraud","action":"review","score":0.912000,"reasons":["A\"B","VELOCITY"],"#
@@ -53,11 +54,13 @@ import Wire
     #expect(DecisionText.csvHeader.split(separator: ",").count == 12)
   }
 
-  @Test(arguments: [
-    (0, "0.000000"), (1, "1.000000"), (0.5, "0.500000"), (-0.25, "-0.250000"), (0.9999999, "1.000000"),
-    (1e-7, "0.000000"), (-1e-9, "0.000000"), (123_456.75, "123456.750000"), (.nan, "null"), (.infinity, "null"),
-    (1e13, "10000000000000"),
-  ] as [(Double, String)]) func scoresHaveSixPlaces(value: Double, written: String) {
+  @Test(
+    arguments: [
+      (0, "0.000000"), (1, "1.000000"), (0.5, "0.500000"), (-0.25, "-0.250000"), (0.9999999, "1.000000"),
+      (1e-7, "0.000000"), (-1e-9, "0.000000"), (123_456.75, "123456.750000"), (.nan, "null"), (.infinity, "null"),
+      (1e13, "10000000000000"),
+    ] as [(Double, String)]) func scoresHaveSixPlaces(value: Double, written: String)
+  {
     var out: [UInt8] = []
     out.appendText(bound: 32) { $0.put(sixPlaces: value) }
     #expect(String(decoding: out, as: UTF8.self) == written)
@@ -65,7 +68,9 @@ import Wire
 
   @Test func doublesReadBackAsThemselves() {
     var random = SyntheticRandom(seed: 11)
-    var values: [Double] = [0, -0.0, 1, -1, 0.1, 1e22, 1e300, 5e-324, .greatestFiniteMagnitude, 9_007_199_254_740_993, -7.25]
+    var values: [Double] = [
+      0, -0.0, 1, -1, 0.1, 1e22, 1e300, 5e-324, .greatestFiniteMagnitude, 9_007_199_254_740_993, -7.25,
+    ]
     for _ in 0..<5_000 { values.append(Double(bitPattern: random.next())) }
     for _ in 0..<5_000 { values.append((random.uniform() - 0.5) * 1e6) }
     for value in values where value.isFinite {
@@ -83,7 +88,8 @@ import Wire
   @Test func decimalTextIsReadAsTheNearestDouble() {
     var random = SyntheticRandom(seed: 12)
     for _ in 0..<20_000 {
-      let text = "\(random.below(2) == 0 ? "-" : "")\(random.next() >> UInt64(random.below(64)))e\(random.below(60) - 30)"
+      let text =
+        "\(random.below(2) == 0 ? "-" : "")\(random.next() >> UInt64(random.below(64)))e\(random.below(60) - 30)"
       let bytes = Array(text.utf8)
       guard Double(decimalText: bytes.span.bytes) == Double(text) else {
         Issue.record("\(text) is read as \(String(describing: Double(decimalText: bytes.span.bytes)))")
@@ -100,7 +106,8 @@ import Wire
         transactionID: Array(id.utf8).span.bytes, raw: raw.span.bytes, to: &out)
       return String(decoding: out, as: UTF8.self)
     }
-    let head = #"{"time":"1970-01-01T00:00:00.000Z","reason":"missing_field","field":"card","detail":"x","source":"http","#
+    let head =
+      #"{"time":"1970-01-01T00:00:00.000Z","reason":"missing_field","field":"card","detail":"x","source":"http","#
     #expect(line(Array("{\"a\"".utf8), id: "t1") == head + #""transaction_id":"t1","raw":"{\"a\""}"# + "\n")
     #expect(line([0x61, 0xFF, 0x00]) == head + #""raw":"a\#u{FFFD}\u0000"}"# + "\n")
     #expect(line(Array("card=4111 1111 1111 1111;".utf8)) == head + #""raw":"card=*******************;"}"# + "\n")

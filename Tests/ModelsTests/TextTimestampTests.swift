@@ -46,12 +46,15 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("1970-01-01T00:00:00Z", 0), ("2000-02-29T12:00:00z", 951_825_600_000), ("2026-11-21t07:00:00+00:00", 1_795_244_400_000),
-    ("2026-11-21 08:30:00.5+01:30", 1_795_244_400_500), ("2026-11-20T19:00:00.1239999-12:00", 1_795_244_400_123),
-    ("2016-12-31T23:59:60Z", 1_483_228_800_000), ("2262-12-31T23:59:59.999Z", 9_246_182_399_999),
-    ("1970-01-01T01:00:00+01:00", 0), ("2026-11-21T07:00:00.000000000000Z", 1_795_244_400_000),
-  ] as [(String, Int64)]) func formsOfTheStandardAreRead(text: String, instant: Int64) {
+  @Test(
+    arguments: [
+      ("1970-01-01T00:00:00Z", 0), ("2000-02-29T12:00:00z", 951_825_600_000),
+      ("2026-11-21t07:00:00+00:00", 1_795_244_400_000),
+      ("2026-11-21 08:30:00.5+01:30", 1_795_244_400_500), ("2026-11-20T19:00:00.1239999-12:00", 1_795_244_400_123),
+      ("2016-12-31T23:59:60Z", 1_483_228_800_000), ("2262-12-31T23:59:59.999Z", 9_246_182_399_999),
+      ("1970-01-01T01:00:00+01:00", 0), ("2026-11-21T07:00:00.000000000000Z", 1_795_244_400_000),
+    ] as [(String, Int64)]) func formsOfTheStandardAreRead(text: String, instant: Int64)
+  {
     #expect(Self.parse(text) == .success(instant))
   }
 
@@ -92,6 +95,8 @@ import Testing
     #expect(throws: Timestamp.Failure.malformed) { try read("dd.MM.yyyy", "31.02.2026") }
     #expect(throws: Timestamp.Failure.malformed) { try read("dd.MM.yyyy", "21-11-2026") }
     #expect(throws: Timestamp.Failure.outOfRange) { try read("dd.MM.yyyy", "21.11.1926") }
-    for bad in ["", "yyyy", "yyyy-MM", "yyyy-MM-dd-dd", "yy-MM-dd", "yyyy-MM-dd hh"] { #expect(TimePattern(bad) == nil) }
+    for bad in ["", "yyyy", "yyyy-MM", "yyyy-MM-dd-dd", "yy-MM-dd", "yyyy-MM-dd hh"] {
+      #expect(TimePattern(bad) == nil)
+    }
   }
 }

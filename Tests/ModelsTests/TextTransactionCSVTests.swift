@@ -47,7 +47,9 @@ import Wire
   static let header = "transaction_id,event_time,amount,currency,card"
   static let row = "t1,1795244400123,12.34,EUR,c_1"
 
-  @Test(arguments: [",", ";", "\t"], [1, 5, 10_000]) func theDelimiterIsFoundFromTheHeader(delimiter: String, piece: Int) {
+  @Test(arguments: [",", ";", "\t"], [1, 5, 10_000]) func theDelimiterIsFoundFromTheHeader(
+    delimiter: String, piece: Int
+  ) {
     let text = "\u{FEFF}\(Self.header)\r\n\(Self.row)\r\n\r\n\(Self.row)".replacing(",", with: delimiter)
     #expect(Self.read(text, piece: piece) == [.record(Self.smallest, line: 2), .record(Self.smallest, line: 4)])
   }

@@ -164,10 +164,12 @@ func transactionJSON(_ changes: KeyValuePairs<String, String?> = [:]) -> String 
     #expect(ParsedText.json(transactionJSON(["x": nested(32)])) == .rejected(.malformed, field: ""))
   }
 
-  @Test(arguments: [
-    [0xFF], [0xC0, 0x80], [0xE2, 0x82], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0x80], [0xC3],
-    [0xF0, 0x80, 0x80, 0x80],
-  ] as [[UInt8]]) func invalidUTF8IsDetected(bytes: [UInt8]) {
+  @Test(
+    arguments: [
+      [0xFF], [0xC0, 0x80], [0xE2, 0x82], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0x80], [0xC3],
+      [0xF0, 0x80, 0x80, 0x80],
+    ] as [[UInt8]]) func invalidUTF8IsDetected(bytes: [UInt8])
+  {
     for padding in 0..<9 {
       let text = Array("{\"card\":\"".utf8) + [UInt8](repeating: 0x61, count: padding) + bytes + Array("\"}".utf8)
       #expect(ParsedText.json(text) == .rejected(.invalidUTF8, field: ""))
@@ -214,7 +216,9 @@ func transactionJSON(_ changes: KeyValuePairs<String, String?> = [:]) -> String 
   }
 
   @Test func detailsNeverRepeatValues() {
-    for (field, value) in [("card", "4111111111111111"), ("amount", "-777777"), ("ip", "666.666.666.666"), ("amount", "7.7777777")] {
+    for (field, value) in [
+      ("card", "4111111111111111"), ("amount", "-777777"), ("ip", "666.666.666.666"), ("amount", "7.7777777"),
+    ] {
       var parser = TransactionJSON()
       var builder = TransactionBuilder()
       let bytes = Array(transactionJSON([field: "\"\(value)\""]).utf8)
@@ -226,7 +230,8 @@ func transactionJSON(_ changes: KeyValuePairs<String, String?> = [:]) -> String 
   @Test func aParserForgetsTheRowBefore() {
     var parser = TransactionJSON()
     var builder = TransactionBuilder()
-    let full = Array(transactionJSON(["mcc": "1", "device": "\"d\"", "ip": "\"::1\"", "amount": nil, "amount_minor": "5"]).utf8)
+    let full = Array(
+      transactionJSON(["mcc": "1", "device": "\"d\"", "ip": "\"::1\"", "amount": nil, "amount_minor": "5"]).utf8)
     let small = Array(transactionJSON().utf8)
     let empty = Array("{}".utf8)
     #expect(throws: Never.self) { try parser.parse(full.span.bytes, into: &builder) }

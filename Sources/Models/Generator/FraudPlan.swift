@@ -1,9 +1,10 @@
+import Wire
+
 #if canImport(Glibc)
   import Glibc
 #else
   import Darwin
 #endif
-import Wire
 
 /// All fraud of a span, planned before the first transaction: campaigns, each of one pattern, until every pattern has
 /// its share of `fraudRate`.
@@ -157,7 +158,8 @@ struct FraudPlan {
     var instant = day + Int64((random.uniform(1, 4) - place.hoursEast) * 3_600_000)
     for step in 0..<random.within(4...8) {
       var event = online(customer, at: instant, thief)
-      event.amount = Int64(habitualAmount(of: customer, event.shop) * random.uniform(1.5, 2.5) * (1 + 0.3 * Double(step)))
+      event.amount = Int64(
+        habitualAmount(of: customer, event.shop) * random.uniform(1.5, 2.5) * (1 + 0.3 * Double(step)))
       commit(event, .accountTakeover)
       instant += Int64(random.within(120_000...900_000))
     }

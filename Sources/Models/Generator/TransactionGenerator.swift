@@ -1,9 +1,10 @@
+import Wire
+
 #if canImport(Glibc)
   import Glibc
 #else
   import Darwin
 #endif
-import Wire
 
 /// Makes the transactions of a synthetic world one after the other, in the order of their times, with a label each.
 ///
@@ -82,7 +83,8 @@ extension SyntheticWorld {
     if random.uniform() < Double(customer.onlineShare) {
       let shop =
         bits >> 8 & 3 != 0
-        ? favouriteShopOnline(of: index, Int(bits >> 16 & 0xFF) % Self.favourites) : random.below(onlineCategories.count)
+        ? favouriteShopOnline(of: index, Int(bits >> 16 & 0xFF) % Self.favourites)
+        : random.below(onlineCategories.count)
       category = self.category(ofShopOnline: shop)
       event.shop = .online(shop)
       event.channel = category.mcc == 5968 ? .recurring : .ecommerce

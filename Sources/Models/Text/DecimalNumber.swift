@@ -52,7 +52,9 @@ struct DecimalNumber: Equatable {
     guard seen > 0 else { return nil }
     if digits == 0 { exponent = 0 } else { exponent += pendingZeros }
     if at < count {
-      guard text.textByte(at) | 0x20 == UInt8(ascii: "e"), let power = Self.power(text, from: at + 1) else { return nil }
+      guard text.textByte(at) | 0x20 == UInt8(ascii: "e"), let power = Self.power(text, from: at + 1) else {
+        return nil
+      }
       if digits != 0 { exponent += power }
     }
   }

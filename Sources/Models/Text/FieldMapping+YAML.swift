@@ -68,12 +68,15 @@ extension FieldMapping {
         throw FieldMappingError(
           line: line, "card numbers are not tokenised here; replace them by tokens before the file is written")
       default:
-        let known = ["from", "constant", "map"] + (target == .field(.eventTime) ? ["format", "timezone"] : [])
+        let known =
+          ["from", "constant", "map"] + (target == .field(.eventTime) ? ["format", "timezone"] : [])
           + (target == .field(.amount) || target == .field(.amountMinor) ? ["unit"] : [])
         throw unknown("option of `\(name)`", option, line, among: known)
       }
     }
-    guard let source else { throw FieldMappingError(line: keyLine, "`\(name)` needs `from: COLUMN` or `constant: VALUE`") }
+    guard let source else {
+      throw FieldMappingError(line: keyLine, "`\(name)` needs `from: COLUMN` or `constant: VALUE`")
+    }
     let rule = Rule(target, from: source, time: try time(format, zone), values: values)
     if case .constant(let content) = source { try check(content, rule, line(value), extras) }
     return rule
@@ -89,7 +92,8 @@ extension FieldMapping {
     case let text:
       guard let pattern = TimePattern(text) else {
         throw FieldMappingError(
-          line: format.1, "`\(text)` is no time format; use iso8601, epoch_s, epoch_ms or a pattern of yyyy MM dd HH mm ss SSS")
+          line: format.1,
+          "`\(text)` is no time format; use iso8601, epoch_s, epoch_ms or a pattern of yyyy MM dd HH mm ss SSS")
       }
       return .pattern(pattern, offsetMinutes: offset ?? 0)
     }
@@ -108,7 +112,9 @@ extension FieldMapping {
   private static func valueMap(
     _ node: Node, _ target: Target, _ extras: [ExtraFieldSpec]
   ) throws(FieldMappingError) -> [String: String] {
-    guard let pairs = node.mapping else { throw FieldMappingError(line: line(node), "`map` is a mapping of values to values") }
+    guard let pairs = node.mapping else {
+      throw FieldMappingError(line: line(node), "`map` is a mapping of values to values")
+    }
     var values: [String: String] = [:]
     for (key, value) in pairs {
       let (content, valueLine) = try text(value, "a value in `map`")
@@ -156,7 +162,8 @@ extension FieldMapping {
 
   private static func syntaxError(_ error: any Error, in yaml: String) -> FieldMappingError {
     switch error as? YamlError {
-    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+      .composer(_, let problem, let mark, _):
       FieldMappingError(line: mark.line, problem)
     case .duplicatedKeysInMapping(let keys, let context):
       FieldMappingError(

@@ -161,7 +161,8 @@ public struct LineSplitter: Sendable {
         return at
       } else if byte == Self.quote {
         // Behind a closing quote, a second one is an escaped quote; behind the byte order mark, a cell begins.
-        isQuoted = before == Self.quote || before == Self.newline || isDelimiter(before, delimiter) || isStart && before == 0xBF
+        isQuoted =
+          before == Self.quote || before == Self.newline || isDelimiter(before, delimiter) || isStart && before == 0xBF
       }
       before = byte
       at += 1

@@ -23,7 +23,8 @@ public struct TransactionText: Sendable {
   /// Columns of the CSV form, extra fields last.
   public var csvColumns: [String] {
     [
-      "transaction_id", "event_time", "amount", "currency", "card", "customer", "merchant", "mcc", "terminal", "country",
+      "transaction_id", "event_time", "amount", "currency", "card", "customer", "merchant", "mcc", "terminal",
+      "country",
       "ip", "device", "channel", "entry_mode",
     ] + extraFields.map(\.name)
   }

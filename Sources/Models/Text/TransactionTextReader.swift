@@ -52,7 +52,9 @@ public struct TransactionTextReader {
         var end = at
         while end < chunk.byteCount, chunk.textByte(end) != UInt8(ascii: "\n") { end += 1 }
         let next = min(end + 1, chunk.byteCount)
-        try splitter.feed(chunk.extracting(at..<next)) { (bytes, line) throws(Rejection) in try take(bytes, line, onRecord, onBadLine) }
+        try splitter.feed(chunk.extracting(at..<next)) { (bytes, line) throws(Rejection) in
+          try take(bytes, line, onRecord, onBadLine)
+        }
         at = next
         if let csv, csv.hasHeader { splitter.framing = .csv(delimiter: csv.delimiter) }
       }
@@ -76,7 +78,9 @@ public struct TransactionTextReader {
     _ onBadLine: (BadLine) -> Void
   ) throws(Rejection) {
     if csv?.hasHeader == false {
-      guard !line.isTooLong else { throw Rejection(.tooLarge, "the header is longer than \(TransactionJSON.lengthMax) bytes") }
+      guard !line.isTooLong else {
+        throw Rejection(.tooLarge, "the header is longer than \(TransactionJSON.lengthMax) bytes")
+      }
       try self.csv!.readHeader(bytes)
       return
     }
