@@ -8,7 +8,8 @@ import Wire
   static let cluster = ClusterID(high: 1, low: 2)
 
   private func open(
-    _ path: String, cluster: ClusterID = cluster, seed: UInt64 = 100, countUncleanAsNew: Bool = false, system: FileSystem = .posix
+    _ path: String, cluster: ClusterID = cluster, seed: UInt64 = 100, countUncleanAsNew: Bool = false,
+    system: FileSystem = .posix
   ) throws -> DataDirectory {
     var next = seed
     return try DataDirectory.open(path: path, cluster: cluster, countUncleanAsNew: countUncleanAsNew, system: system) {
@@ -170,7 +171,9 @@ import Wire
 
   @Test func roleFactsAreRefusedDamagedAtEveryByte() throws {
     var facts = RoleFacts()
-    facts.facts = [PartitionID(3): [1, 2, 3], PartitionID(70_000): [], PartitionID(4): Array(repeating: 9, count: 100)]
+    facts.facts = [
+      PartitionID(3): [1, 2, 3], PartitionID(70_000): [], PartitionID(4): Array(repeating: 9, count: 100),
+    ]
     let good = facts.bytes
     #expect(try RoleFacts(reading: good) == facts)
     for index in good.indices {

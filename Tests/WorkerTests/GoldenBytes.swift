@@ -4,7 +4,8 @@ import Testing
 /// Bytes that are on disks out there: `Tests/Golden/<name>.hex` is added to, never edited. A file that is missing is
 /// written from what the code gives now when `UPDATE=1` is set.
 func expectGolden(_ name: String, _ bytes: [UInt8], sourceLocation: SourceLocation = #_sourceLocation) throws {
-  let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Golden")
+  let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(
+    path: "Golden")
   let file = folder.appending(path: name + ".hex")
   let lines = stride(from: 0, to: bytes.count, by: 16).map { start in
     bytes[start..<min(start + 16, bytes.count)].map { String(format: "%02x", $0) }.joined(separator: " ")

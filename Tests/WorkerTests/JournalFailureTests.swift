@@ -19,7 +19,8 @@ import Wire
       return FileSystem.posix.sync(file)
     }
     // All is zeroed at the start, so that no other thread meets the failure.
-    let journal = try JournalFixture.open(directory.path, options: JournalFixture.small { $0.segmentBytes = 1024 * 1024 }, system: system)
+    let journal = try JournalFixture.open(
+      directory.path, options: JournalFixture.small { $0.segmentBytes = 1024 * 1024 }, system: system)
     let probe = JournalProbe()
     journal.start(probe.callbacks)
     let first = journal.append(JournalFixture.record(0))
@@ -33,6 +34,7 @@ import Wire
     }
     let promised = journal.durableTicket
     for offset in 2..<10 as Range<UInt64> { journal.append(JournalFixture.record(offset)) }
+    #expect(journal.pendingBytes == 0)
     journal.close()
     #expect(journal.durableTicket == promised)
     let heard = probe.heard.withLock { $0 }
@@ -50,7 +52,8 @@ import Wire
         return calls
       }
       if call % 3 == 0 { return -Int(EINTR) }
-      return FileSystem.posix.write(file, UnsafeRawBufferPointer(rebasing: bytes[..<min(bytes.count, 1 + call % 1777)]), at)
+      return FileSystem.posix.write(
+        file, UnsafeRawBufferPointer(rebasing: bytes[..<min(bytes.count, 1 + call % 1777)]), at)
     }
     let journal = try JournalFixture.open(directory.path, system: system)
     let probe = JournalProbe()
@@ -67,7 +70,8 @@ import Wire
     var system = FileSystem.posix
     system.allocate = { full.value ? -Int(ENOSPC) : FileSystem.posix.allocate($0, $1) }
     system.freeBytes = { _ in full.value ? 0 : 1 << 40 }
-    let journal = try JournalFixture.open(directory.path, options: JournalFixture.small { $0.freeBytesMin = 1 << 20 }, system: system)
+    let journal = try JournalFixture.open(
+      directory.path, options: JournalFixture.small { $0.freeBytesMin = 1 << 20 }, system: system)
     let probe = JournalProbe()
     journal.start(probe.callbacks)
     #expect(journal.hasRoom)
@@ -97,7 +101,7 @@ import Wire
     let probe = JournalProbe()
     journal.start(probe.callbacks)
     for offset in 0..<60 as Range<UInt64> { journal.append(JournalFixture.record(offset, payload: 4000)) }
-    journal.close()
+    #expect(!journal.close())
     let heard = probe.heard.withLock { $0 }
     #expect(heard.fatal.count == 1)
     #expect(!JournalError.file(FileError(call: "allocate", path: "", code: ENOSPC)).distrustsStorage)

@@ -18,7 +18,8 @@ import Wire
 
   private static var segmentHeader: [UInt8] {
     let header = JournalSegmentHeader(
-      number: 7, cluster: JournalFixture.cluster, storage: storage, first: JournalSequence(5), durable: JournalSequence(4),
+      number: 7, cluster: JournalFixture.cluster, storage: storage, first: JournalSequence(5),
+      durable: JournalSequence(4),
       segmentBytes: 65_536)
     var bytes = [UInt8](repeating: 0, count: JournalSegmentHeader.size)
     bytes.withUnsafeMutableBytes { header.write(to: $0) }
@@ -30,7 +31,8 @@ import Wire
     try expectGolden("journal-block-1", Self.block(JournalFixture.golden))
     try expectGolden("journal-mark-1", Self.block([]))
     var identity = DirectoryIdentity(
-      cluster: JournalFixture.cluster, node: NodeID(7), storage: Self.storage, incarnation: Incarnation(12), state: .open)
+      cluster: JournalFixture.cluster, node: NodeID(7), storage: Self.storage, incarnation: Incarnation(12),
+      state: .open)
     try expectGolden("directory-identity-1", identity.bytes)
     identity.node = nil
     identity.state = .distrusted("fdatasync failed")
@@ -69,10 +71,14 @@ import Wire
       var bad = good
       bad[index] ^= 0x20
       #expect(throws: JournalSegmentError.self) { try bad.withUnsafeBytes { try JournalSegmentHeader(reading: $0) } }
-      #expect(throws: JournalSegmentError.self) { try good[..<index].withUnsafeBytes { try JournalSegmentHeader(reading: $0) } }
+      #expect(throws: JournalSegmentError.self) {
+        try good[..<index].withUnsafeBytes { try JournalSegmentHeader(reading: $0) }
+      }
     }
     let zeros = [UInt8](repeating: 0, count: 80)
-    #expect(throws: JournalSegmentError.notBegun) { try zeros.withUnsafeBytes { try JournalSegmentHeader(reading: $0) } }
+    #expect(throws: JournalSegmentError.notBegun) {
+      try zeros.withUnsafeBytes { try JournalSegmentHeader(reading: $0) }
+    }
   }
 
   @Test func anotherStoragesBlockIsNoBlock() {
@@ -83,9 +89,12 @@ import Wire
   }
 
   @Test func theInspectorReadsAroundDamage() throws {
-    var segment = Self.segmentHeader + [UInt8](repeating: 0, count: JournalSegmentHeader.span - JournalSegmentHeader.size)
+    var segment =
+      Self.segmentHeader + [UInt8](repeating: 0, count: JournalSegmentHeader.span - JournalSegmentHeader.size)
     for sequence in 5...8 as ClosedRange<UInt64> {
-      let block = Self.block(JournalFixture.record(sequence, payload: 5000) + JournalFixture.record(sequence + 100), sequence: sequence, durable: sequence - 1)
+      let block = Self.block(
+        JournalFixture.record(sequence, payload: 5000) + JournalFixture.record(sequence + 100), sequence: sequence,
+        durable: sequence - 1)
       segment += block + [UInt8](repeating: 0, count: JournalBlock.aligned(block.count) - block.count)
     }
     segment += [UInt8](repeating: 0, count: 65_536 - segment.count)

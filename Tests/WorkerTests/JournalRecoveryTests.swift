@@ -26,7 +26,11 @@ import Wire
         segments.append((JournalSegments.name(number), try directory.contents(JournalSegments.name(number))))
       }
       for written in probe.heard.withLock({ $0.written }) {
-        blocks.append((Int(written.position.segment) - 1, Int(written.position.offset) - JournalBlock.headerSize, written.length + JournalBlock.headerSize))
+        blocks.append(
+          (
+            Int(written.position.segment) - 1, Int(written.position.offset) - JournalBlock.headerSize,
+            written.length + JournalBlock.headerSize
+          ))
       }
       journal.close()
     }
@@ -41,7 +45,8 @@ import Wire
   }
 
   /// Opens the journal, appends record 1000 and opens it again; returns what is replayed then.
-  static func goOn(_ directory: TemporaryDirectory, options: JournalOptions = JournalFixture.small()) throws -> [UInt64] {
+  static func goOn(_ directory: TemporaryDirectory, options: JournalOptions = JournalFixture.small()) throws -> [UInt64]
+  {
     let journal = try JournalFixture.open(directory.path, options: options)
     journal.start(JournalProbe().callbacks)
     journal.append(JournalFixture.record(1000, payload: 10))
@@ -145,7 +150,10 @@ import Wire
       // An old block 6 stands whole inside of the torn block's area, as a hole of un-synced writes would leave it.
       var page = [UInt8](repeating: 0, count: JournalBlock.headerSize)
       page.withUnsafeMutableBytes {
-        JournalBlock(length: 48, sequence: JournalSequence(6), storage: JournalFixture.storage, durable: JournalSequence(4), recordsChecksum: 0).write(to: $0)
+        JournalBlock(
+          length: 48, sequence: JournalSequence(6), storage: JournalFixture.storage, durable: JournalSequence(4),
+          recordsChecksum: 0
+        ).write(to: $0)
       }
       segments[last.segment].bytes.replaceSubrange(last.at + 4096..<last.at + 4096 + 48, with: page)
     }
@@ -257,12 +265,15 @@ import Wire
           let zeroed = Bool.random(using: &random)
           let count = zeroed ? Int.random(in: 1..<20_000, using: &random) : 1
           for index in start..<min(start + count, segments[segment].bytes.count) {
-            segments[segment].bytes[index] = zeroed ? 0 : segments[segment].bytes[index] ^ UInt8.random(in: 1...255, using: &random)
+            segments[segment].bytes[index] =
+              zeroed ? 0 : segments[segment].bytes[index] ^ UInt8.random(in: 1...255, using: &random)
           }
         }
       }
       var offsets: [UInt64] = []
-      guard let journal = try? JournalFixture.open(directory.path, replay: { record, _, _ in offsets.append(record.baseOffset.rawValue) })
+      guard
+        let journal = try? JournalFixture.open(
+          directory.path, replay: { record, _, _ in offsets.append(record.baseOffset.rawValue) })
       else { continue }
       journal.close()
       // What is missing has nothing left to testify for it: every later block's header was hit as well.

@@ -100,10 +100,16 @@ enum JournalFixture {
   }
 
   /// Base offsets of all records that a journal in `directory` replays, in order.
-  static func replay(_ directory: String, options: JournalOptions = small()) throws -> (offsets: [UInt64], recovery: JournalRecovery) {
+  static func replay(_ directory: String, options: JournalOptions = small()) throws -> (
+    offsets: [UInt64], recovery: JournalRecovery
+  ) {
     var offsets: [UInt64] = []
     let journal = try open(directory, options: options) { record, raw, _ in
-      #expect(Array(raw) == JournalFixture.record(record.baseOffset.rawValue, payload: raw.count - LogRecord.headerSize, partition: record.partition.rawValue))
+      #expect(
+        Array(raw)
+          == JournalFixture.record(
+            record.baseOffset.rawValue, payload: raw.count - LogRecord.headerSize, partition: record.partition.rawValue)
+      )
       offsets.append(record.baseOffset.rawValue)
     }
     journal.close()

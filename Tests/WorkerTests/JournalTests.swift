@@ -12,7 +12,9 @@ import Wire
     let journal = try JournalFixture.open(directory.path)
     journal.start(probe.callbacks)
     var last = JournalTicket.none
-    for offset in 0..<500 as Range<UInt64> { last = journal.append(JournalFixture.record(offset, payload: Int(offset))) }
+    for offset in 0..<500 as Range<UInt64> {
+      last = journal.append(JournalFixture.record(offset, payload: Int(offset)))
+    }
     try probe.waitDurable(last)
     #expect(journal.durableTicket == last && journal.pendingBytes == 0)
     journal.close()
@@ -43,7 +45,8 @@ import Wire
   @Test func appendsOfManyThreadsAreAllKeptEachInItsOwnOrder() throws {
     let directory = TemporaryDirectory()
     let probe = JournalProbe()
-    let journal = try JournalFixture.open(directory.path, options: JournalFixture.small { $0.segmentBytes = 256 * 1024 })
+    let journal = try JournalFixture.open(
+      directory.path, options: JournalFixture.small { $0.segmentBytes = 256 * 1024 })
     journal.start(probe.callbacks)
     let threads = (0..<4 as Range<UInt32>).map { partition in
       BlockingThread(name: "appender") {
@@ -74,7 +77,9 @@ import Wire
     journal.start(probe.callbacks)
     // Two records a batch, of sizes that put headers across page boundaries.
     for offset in 0..<300 as Range<UInt64> {
-      journal.append(JournalFixture.record(offset * 2, payload: Int(offset * 37 % 5000)) + JournalFixture.record(offset * 2 + 1, payload: 3))
+      journal.append(
+        JournalFixture.record(offset * 2, payload: Int(offset * 37 % 5000))
+          + JournalFixture.record(offset * 2 + 1, payload: 3))
     }
     try probe.waitDurable(JournalTicket(300))
     let written = probe.heard.withLock { $0.written }
@@ -143,13 +148,27 @@ import Wire
     // The mark is a block of one page behind the record's.
     let end = probe.heard.withLock { JournalBlock.aligned(Int($0.written[0].position.offset)) } + JournalBlock.alignment
     let deadline = monotonicNanoseconds() + 60_000_000_000
-    while JournalPosition(packed: journal.written.load(ordering: .acquiring)).offset < UInt32(end), monotonicNanoseconds() < deadline {
+    while JournalPosition(packed: journal.written.load(ordering: .acquiring)).offset < UInt32(end),
+      monotonicNanoseconds() < deadline
+    {
       sched_yield()
     }
     let copy = TemporaryDirectory()
     try copy.write(JournalSegments.name(1), try directory.contents(JournalSegments.name(1)))
     journal.close()
     #expect(try JournalFixture.replay(copy.path).recovery.endsWithMark)
+  }
+
+  @Test func aThreadThatWaitsIsToldOfDurabilityWithoutAnotherAppend() throws {
+    let directory = TemporaryDirectory()
+    let journal = try JournalFixture.open(directory.path)
+    let waited = Flag(false)
+    let ticket = journal.append(JournalFixture.record(0))
+    let thread = BlockingThread(name: "waiter") { waited.value = journal.waitUntilDurable(ticket) }
+    journal.start(JournalProbe().callbacks)
+    thread.join()
+    #expect(waited.value && journal.durableTicket == ticket)
+    #expect(journal.close())
   }
 
   @Test func anotherStoragesOrClustersJournalIsRefused() throws {

@@ -20,10 +20,13 @@ import Wire
   /// One line for each offset, an alert for every third.
   static func emit(_ outbox: Outbox, _ partition: PartitionID, _ offsets: Range<UInt64>) -> Bool {
     let decisions = offsets.map { "{\"partition\":\(partition.rawValue),\"offset\":\($0)}\n" }.joined()
-    let alerts = offsets.filter { $0 % 3 == 0 }.map { "{\"partition\":\(partition.rawValue),\"offset\":\($0)}\n" }.joined()
+    let alerts = offsets.filter { $0 % 3 == 0 }.map { "{\"partition\":\(partition.rawValue),\"offset\":\($0)}\n" }
+      .joined()
     return Array(decisions.utf8).withUnsafeBytes { decisions in
       Array(alerts.utf8).withUnsafeBytes { alerts in
-        outbox.emit(partition, from: Offset(offsets.lowerBound), end: Offset(offsets.upperBound), decisions: decisions, alerts: alerts)
+        outbox.emit(
+          partition, from: Offset(offsets.lowerBound), end: Offset(offsets.upperBound), decisions: decisions,
+          alerts: alerts)
       }
     }
   }
@@ -42,11 +45,12 @@ import Wire
 
   /// All lines of closed files of a kind, in the files' order.
   static func lines(_ directory: String, _ kind: OutboxKind) throws -> [String] {
-    try directoryEntries(directory).sorted().filter { $0.hasPrefix(kind.rawValue + "-") && $0.hasSuffix(".ndjson") }.flatMap { name in
-      let bytes = try #require(try FileSystem.posix.contents("\(directory)/\(name)"))
-      #expect(bytes.last == 10)
-      return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
-    }
+    try directoryEntries(directory).sorted().filter { $0.hasPrefix(kind.rawValue + "-") && $0.hasSuffix(".ndjson") }
+      .flatMap { name in
+        let bytes = try #require(try FileSystem.posix.contents("\(directory)/\(name)"))
+        #expect(bytes.last == 10)
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+      }
   }
 
   static func expected(_ partition: PartitionID, _ offsets: Range<UInt64>, every: Int = 1) -> [String] {
@@ -74,9 +78,11 @@ import Wire
     try await outbox.rotateNow()
     _ = Self.emit(outbox, Self.p1, 3..<4)
     outbox.close()
-    #expect(try directoryEntries(temporary.path).sorted() == [
-      "alerts-3-00000012-0000000003.ndjson", "cursors", "decisions-3-00000012-0000000001.ndjson", "decisions-3-00000012-0000000002.ndjson",
-    ])
+    #expect(
+      try directoryEntries(temporary.path).sorted() == [
+        "alerts-3-00000012-0000000003.ndjson", "cursors", "decisions-3-00000012-0000000001.ndjson",
+        "decisions-3-00000012-0000000002.ndjson",
+      ])
   }
 
   @Test func filesAreClosedByAge() throws {
@@ -121,7 +127,21 @@ import Wire
     #expect(Self.emit(outbox, Self.p2, 4..<9))
     outbox.close()
     #expect(!Self.emit(outbox, Self.p2, 9..<10))
-    #expect(try Self.lines(temporary.path, .decisions) == Self.expected(Self.p1, 0..<10) + Self.expected(Self.p2, 4..<9))
+    #expect(
+      try Self.lines(temporary.path, .decisions) == Self.expected(Self.p1, 0..<10) + Self.expected(Self.p2, 4..<9))
+  }
+
+  @Test func aQuietPartitionKeepsItsCursorOverRestarts() throws {
+    let temporary = TemporaryDirectory()
+    let first = try Self.open(temporary.path)
+    _ = Self.emit(first, Self.p1, 0..<10)
+    first.close()
+    let second = try Self.open(temporary.path, incarnation: 2)
+    _ = Self.emit(second, Self.p2, 0..<10)
+    second.close()
+    let third = try Self.open(temporary.path, incarnation: 3)
+    #expect(third.cursor(of: Self.p1) == Offset(10) && third.cursor(of: Self.p2) == Offset(10))
+    third.close()
   }
 
   @Test func aQuarantinedRowIsDurableBeforeItsSenderIsAnsweredAndSurvivesAKill() throws {
@@ -133,7 +153,9 @@ import Wire
     #expect(try said.wait(1) == [nil])
     // Killed now: what stands on disk is taken over by the next process.
     let copy = TemporaryDirectory()
-    for name in try directoryEntries(temporary.path) { try copy.write(name, try temporary.contents(name) + Array("{\"half".utf8)) }
+    for name in try directoryEntries(temporary.path) {
+      try copy.write(name, try temporary.contents(name) + Array("{\"half".utf8))
+    }
     try Self.open(copy.path, incarnation: 2).close()
     #expect(try Self.lines(copy.path, .quarantine) == ["{\"reason\":\"amount\"}"])
     outbox.close()
@@ -157,7 +179,9 @@ import Wire
       let temporary = TemporaryDirectory()
       let crash = CrashingFiles(after: step)
       let said = Said()
-      if let outbox = try? Self.open(temporary.path, system: crash.system, said: said, change: { $0.fileBytesMax = 700 }) {
+      if let outbox = try? Self.open(
+        temporary.path, system: crash.system, said: said, change: { $0.fileBytesMax = 700 })
+      {
         for round in 0..<8 as Range<UInt64> {
           _ = Self.emit(outbox, Self.p1, round * 10..<(round + 1) * 10)
           if round % 2 == 0 { _ = Self.emit(outbox, Self.p2, round * 5..<(round + 2) * 5) }
@@ -171,14 +195,22 @@ import Wire
       // The next process emits everything above its cursors.
       let next = try Self.open(temporary.path, incarnation: 2)
       for (partition, end) in [(Self.p1, 80), (Self.p2, 40)] as [(PartitionID, UInt64)] {
-        for from in stride(from: next.cursor(of: partition).rawValue, to: end, by: 10) { _ = Self.emit(next, partition, from..<from + 10) }
+        for from in stride(from: next.cursor(of: partition).rawValue, to: end, by: 10) {
+          _ = Self.emit(next, partition, from..<from + 10)
+        }
       }
       next.close()
       let decisions = try Self.lines(temporary.path, .decisions)
-      #expect(decisions.filter { $0.hasPrefix("{\"partition\":1,") } == Self.expected(Self.p1, 0..<80), "killed at step \(step)")
-      #expect(decisions.filter { $0.hasPrefix("{\"partition\":2,") } == Self.expected(Self.p2, 0..<40), "killed at step \(step)")
+      #expect(
+        decisions.filter { $0.hasPrefix("{\"partition\":1,") } == Self.expected(Self.p1, 0..<80),
+        "killed at step \(step)")
+      #expect(
+        decisions.filter { $0.hasPrefix("{\"partition\":2,") } == Self.expected(Self.p2, 0..<40),
+        "killed at step \(step)")
       let alerts = try Self.lines(temporary.path, .alerts)
-      #expect(alerts.filter { $0.hasPrefix("{\"partition\":1,") } == Self.expected(Self.p1, 0..<80, every: 3), "killed at step \(step)")
+      #expect(
+        alerts.filter { $0.hasPrefix("{\"partition\":1,") } == Self.expected(Self.p1, 0..<80, every: 3),
+        "killed at step \(step)")
       #expect(try directoryEntries(temporary.path).allSatisfy { !$0.hasSuffix(".open") })
       step += 1
     }

@@ -51,12 +51,16 @@ public struct DirectoryIdentity: Equatable, Sendable {
   public init(reading bytes: [UInt8]) throws(DirectoryIdentityError) {
     guard let text = String(validating: bytes, as: UTF8.self) else { throw .damaged("it is not text") }
     var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-    guard let first = lines.first, first.hasPrefix("assay data directory, format ") else { throw .damaged("it does not begin as one") }
+    guard let first = lines.first, first.hasPrefix("assay data directory, format ") else {
+      throw .damaged("it does not begin as one")
+    }
     guard let version = Int(first.dropFirst(29)) else { throw .damaged("its format number can't be read") }
     guard version == Self.formatVersion else { throw .version(version) }
     guard lines.count == 8, lines[7].isEmpty else { throw .damaged("it has \(lines.count - 1) lines, not 7") }
     let body = lines[0..<6].map { $0 + "\n" }.joined()
-    guard lines[6] == "checksum \(Self.checksum(Array(body.utf8)))" else { throw .damaged("its checksum does not hold") }
+    guard lines[6] == "checksum \(Self.checksum(Array(body.utf8)))" else {
+      throw .damaged("its checksum does not hold")
+    }
     lines.removeLast(2)
     func field(_ index: Int, _ name: String) throws(DirectoryIdentityError) -> Substring {
       guard lines[index].hasPrefix(name + " ") else { throw .damaged("line \(index + 1) is not its \(name)") }

@@ -63,7 +63,9 @@ public struct JournalBlock: Equatable, Sendable {
       T(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: T.self))
     }
     guard load(0, UInt32.self) == Self.magic else { throw .noBlock }
-    guard load(44, UInt32.self) == crc32c(UnsafeRawBufferPointer(rebasing: bytes[0..<44])) else { throw .headerChecksum }
+    guard load(44, UInt32.self) == crc32c(UnsafeRawBufferPointer(rebasing: bytes[0..<44])) else {
+      throw .headerChecksum
+    }
     length = Int(load(4, UInt32.self))
     guard length >= Self.headerSize, length <= Self.lengthMax else { throw .badLength(length) }
     sequence = JournalSequence(load(8, UInt64.self))

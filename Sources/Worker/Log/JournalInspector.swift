@@ -56,7 +56,8 @@ public struct JournalInspector {
 
   /// Prints a block's records; returns where the next block may begin.
   private func records(
-    of block: JournalBlock, _ at: Int, _ segment: UnsafeRawBufferPointer, _ storage: StorageID?, _ print: (String) -> Void,
+    of block: JournalBlock, _ at: Int, _ segment: UnsafeRawBufferPointer, _ storage: StorageID?,
+    _ print: (String) -> Void,
     _ summary: inout Summary
   ) -> Int {
     let rest = UnsafeRawBufferPointer(rebasing: segment[at...])

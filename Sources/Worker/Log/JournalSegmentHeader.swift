@@ -90,7 +90,8 @@ public enum JournalSegmentError: Error, Equatable, Sendable, CustomStringConvert
     case .notBegun: "the segment was prepared but never begun"
     case .noSegment: "the file does not begin as a journal segment"
     case .checksum: "the segment header's checksum does not hold"
-    case .version(let v): "segment format \(v) is not read by this build, which reads format \(JournalSegmentHeader.formatVersion)"
+    case .version(let v):
+      "segment format \(v) is not read by this build, which reads format \(JournalSegmentHeader.formatVersion)"
     case .badHeader: "the segment header's fields contradict each other"
     }
   }

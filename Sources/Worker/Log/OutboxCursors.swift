@@ -34,21 +34,29 @@ public struct OutboxCursors: Equatable, Sendable {
   public var bytes: [UInt8] {
     var text = Self.title + "\n"
     for file in files { text += "file \(file.name) \(file.bytes)\n" }
-    for (partition, end) in ends.sorted(by: { $0.key < $1.key }) { text += "partition \(partition.rawValue) end \(end.rawValue)\n" }
+    for (partition, end) in ends.sorted(by: { $0.key < $1.key }) {
+      text += "partition \(partition.rawValue) end \(end.rawValue)\n"
+    }
     return Array((text + "checksum \(Self.checksum(text))\n").utf8)
   }
 
   public init(reading bytes: [UInt8]) throws(OutboxCursorsError) {
-    guard let text = String(validating: bytes, as: UTF8.self), text.last == "\n" else { throw .damaged("it does not end as one") }
+    guard let text = String(validating: bytes, as: UTF8.self), text.last == "\n" else {
+      throw .damaged("it does not end as one")
+    }
     var lines = text.dropLast().split(separator: "\n", omittingEmptySubsequences: false)
     guard let title = lines.first, title == Self.title else { throw .damaged("it does not begin as one of format 1") }
     let last = lines.removeLast()
-    guard last == "checksum \(Self.checksum(lines.joined(separator: "\n") + "\n"))" else { throw .damaged("its checksum does not hold") }
+    guard last == "checksum \(Self.checksum(lines.joined(separator: "\n") + "\n"))" else {
+      throw .damaged("its checksum does not hold")
+    }
     for (index, line) in lines.enumerated().dropFirst() {
       let words = line.split(separator: " ", omittingEmptySubsequences: false)
       if words.count == 3, words[0] == "file", let size = Int(words[2]), size >= 0 {
         files.append(File(name: String(words[1]), bytes: size))
-      } else if words.count == 4, words[0] == "partition", words[2] == "end", let id = UInt32(words[1]), let end = UInt64(words[3]) {
+      } else if words.count == 4, words[0] == "partition", words[2] == "end", let id = UInt32(words[1]),
+        let end = UInt64(words[3])
+      {
         ends[PartitionID(id)] = Offset(end)
       } else {
         throw .damaged("line \(index + 1) can't be read")

@@ -57,7 +57,8 @@ public final class DataDirectory: Sendable {
   }
 
   private init(
-    _ path: String, _ cluster: ClusterID, _ countUncleanAsNew: Bool, _ lock: File, _ system: FileSystem, _ random: () -> UInt64
+    _ path: String, _ cluster: ClusterID, _ countUncleanAsNew: Bool, _ lock: File, _ system: FileSystem,
+    _ random: () -> UInt64
   ) throws(DataDirectoryError) {
     self.path = path
     self.lock = lock
@@ -68,14 +69,16 @@ public final class DataDirectory: Sendable {
       identity = before
       switch before.state {
       case .clean: found = .clean
-      case .open where countUncleanAsNew: found = .distrusted(reason: "it was not closed properly", previous: before.storage)
+      case .open where countUncleanAsNew:
+        found = .distrusted(reason: "it was not closed properly", previous: before.storage)
       case .open: found = .unclean
       case .distrusted(let reason): found = .distrusted(reason: reason, previous: before.storage)
       }
       identity.incarnation = Incarnation(before.incarnation.rawValue + 1)
     } else {
       found = .new
-      identity = DirectoryIdentity(cluster: cluster, node: nil, storage: .none, incarnation: Incarnation(1), state: .open)
+      identity = DirectoryIdentity(
+        cluster: cluster, node: nil, storage: .none, incarnation: Incarnation(1), state: .open)
     }
     switch found {
     case .new, .distrusted: identity.storage = StorageID(high: random(), low: random())
@@ -90,17 +93,21 @@ public final class DataDirectory: Sendable {
     roles = try RolesStore.open(in: Self.storagePath(path, identity.storage), system: system)
   }
 
-  private static func readIdentity(_ path: String, _ system: FileSystem) throws(DataDirectoryError) -> DirectoryIdentity? {
-    typealias Problem = DataDirectoryError
-    if let bytes = try Problem.files({ () throws(FileError) in try system.contents("\(path)/identity", limit: 64 * 1024) }) {
+  private static func readIdentity(_ path: String, _ system: FileSystem) throws(DataDirectoryError)
+    -> DirectoryIdentity?
+  {
+    let bytes = try DataDirectoryError.files { () throws(FileError) in
+      try system.contents("\(path)/identity", limit: 64 * 1024)
+    }
+    if let bytes {
       do throws(DirectoryIdentityError) { return try DirectoryIdentity(reading: bytes) } catch {
         throw .identity(path: path, error)
       }
     }
     // A storage directory without contents is what a first start leaves that was killed on its way.
-    let names = try Problem.files { () throws(FileError) in try directoryEntries(path) }
+    let names = try DataDirectoryError.files { () throws(FileError) in try directoryEntries(path) }
     for name in names where name.hasPrefix("storage-") {
-      let inside = try Problem.files { () throws(FileError) in try directoryEntries("\(path)/\(name)") }
+      let inside = try DataDirectoryError.files { () throws(FileError) in try directoryEntries("\(path)/\(name)") }
       guard inside.isEmpty else { throw .identityMissing(path: path) }
     }
     return nil

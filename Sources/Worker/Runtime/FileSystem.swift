@@ -80,7 +80,9 @@ extension FileSystem {
     try check(retrying { syncNames(directory.descriptor) }, "fsync", path)
   }
 
-  func renameFile(_ from: String, to: String) throws(FileError) { _ = try check(retrying { rename(from, to) }, "rename", from) }
+  func renameFile(_ from: String, to: String) throws(FileError) {
+    _ = try check(retrying { rename(from, to) }, "rename", from)
+  }
   func removeFile(_ path: String) throws(FileError) { _ = try check(retrying { remove(path) }, "remove", path) }
 
   /// Replaces a small file so that whoever reads it, after whatever crash, finds the old or the new contents whole.
@@ -172,7 +174,9 @@ struct File: Sendable {
   /// Never tried again after an error: the kernel may have dropped the pages that it could not write (R15).
   func sync() throws(FileError) { _ = try system.check(system.retrying { system.sync(descriptor) }, "fdatasync", path) }
   func size() throws(FileError) -> Int { try system.check(system.size(descriptor), "stat", path) }
-  func truncate(to bytes: Int) throws(FileError) { _ = try system.check(system.retrying { system.truncate(descriptor, bytes) }, "truncate", path) }
+  func truncate(to bytes: Int) throws(FileError) {
+    _ = try system.check(system.retrying { system.truncate(descriptor, bytes) }, "truncate", path)
+  }
 
   /// Gives the file `bytes` bytes, with disk space behind all of them.
   func allocate(_ bytes: Int) throws(FileError) {

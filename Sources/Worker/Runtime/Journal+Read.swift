@@ -115,12 +115,16 @@ private struct SegmentReader {
       do throws(LogRecordError) {
         return try bytes { (raw) throws(LogRecordError) in try LogRecord(reading: raw) }
       } catch {
-        let length = bytes { $0.count >= 8 ? Int(UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 4, as: UInt32.self))) : 0 }
+        let length = bytes {
+          $0.count >= 8 ? Int(UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 4, as: UInt32.self))) : 0
+        }
         if error == .truncated, length > window.count - (at - windowStart), length <= limit - at {
           try fill(length)
           continue
         }
-        let padding = bytes { UnsafeRawBufferPointer(rebasing: $0.prefix(JournalBlock.aligned(at + 1) - at)).allSatisfy { $0 == 0 } }
+        let padding = bytes {
+          UnsafeRawBufferPointer(rebasing: $0.prefix(JournalBlock.aligned(at + 1) - at)).allSatisfy { $0 == 0 }
+        }
         if padding || atStart { return nil }
         throw .unreadableRecord(path: file.path, offset: at, error)
       }

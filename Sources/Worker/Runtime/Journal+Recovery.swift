@@ -78,12 +78,15 @@ struct JournalRecoverer {
     if current != nil {
       let bytes = try buffer.load(path, system)
       stale = SegmentBuffer.nonZero(bytes, from: end)
-      (durable, highest) = Self.higher((durable, highest), JournalWalk.testimony(in: bytes, from: end, storage: storage))
+      (durable, highest) = Self.higher(
+        (durable, highest), JournalWalk.testimony(in: bytes, from: end, storage: storage))
     }
     var dirtyLater = false
     for number in later {
       let bytes = try buffer.load(JournalSegments.path(directory, number), system)
-      if let header = try? JournalSegmentHeader(reading: bytes), header.storage == storage { durable = max(durable, header.durable) }
+      if let header = try? JournalSegmentHeader(reading: bytes), header.storage == storage {
+        durable = max(durable, header.durable)
+      }
       dirtyLater = dirtyLater || SegmentBuffer.nonZero(bytes, from: 0) != nil
       (durable, highest) = Self.higher((durable, highest), JournalWalk.testimony(in: bytes, from: 0, storage: storage))
     }
@@ -133,9 +136,15 @@ struct JournalRecoverer {
       if case .version = error { throw .directoryForeign(path: path, what: error.description) }
       return nil
     }
-    guard header.cluster == cluster else { throw .directoryForeign(path: path, what: "it is of cluster \(header.cluster), this is \(cluster)") }
-    guard header.storage == storage else { throw .directoryForeign(path: path, what: "it is of storage \(header.storage), this is \(storage)") }
-    guard header.number == number else { throw .directoryForeign(path: path, what: "it is segment \(header.number) under another's name") }
+    guard header.cluster == cluster else {
+      throw .directoryForeign(path: path, what: "it is of cluster \(header.cluster), this is \(cluster)")
+    }
+    guard header.storage == storage else {
+      throw .directoryForeign(path: path, what: "it is of storage \(header.storage), this is \(storage)")
+    }
+    guard header.number == number else {
+      throw .directoryForeign(path: path, what: "it is segment \(header.number) under another's name")
+    }
     return header
   }
 }

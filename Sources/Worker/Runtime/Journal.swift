@@ -89,16 +89,20 @@ public final class Journal: Sendable {
     intake = Monitor(Intake())
     let segment: JournalWriter.Segment
     if let tail {
-      segment = JournalWriter.Segment(file: tail.file, number: tail.number, bytes: tail.segmentBytes, offset: tail.offset)
+      segment = JournalWriter.Segment(
+        file: tail.file, number: tail.number, bytes: tail.segmentBytes, offset: tail.offset)
     } else {
       do throws(FileError) {
-        let made = try JournalPreparer.create(1, in: directory, bytes: options.segmentBytes, zeros: options.segmentBytes, system: system)
+        let made = try JournalPreparer.create(
+          1, in: directory, bytes: options.segmentBytes, zeros: options.segmentBytes, system: system)
         segment = JournalWriter.Segment(file: made.file, number: 1, bytes: options.segmentBytes, offset: 0)
       } catch { throw .file(error) }
     }
     written = Atomic(JournalPosition(segment: segment.number, offset: UInt32(segment.offset)).packed)
-    preparer = JournalPreparer(directory: directory, options: options, system: system, nextNumber: segment.number + 1, fill: segment.offset)
-    writer = JournalWriter(segment: segment, recovery: recovery, cluster: cluster, storage: storage, options: options, preparer: preparer)
+    preparer = JournalPreparer(
+      directory: directory, options: options, system: system, nextNumber: segment.number + 1, fill: segment.offset)
+    writer = JournalWriter(
+      segment: segment, recovery: recovery, cluster: cluster, storage: storage, options: options, preparer: preparer)
   }
 
   /// Starts the threads. Batches appended before are written then.
@@ -117,7 +121,8 @@ public final class Journal: Sendable {
   /// The bytes are copied. A dead journal takes them and forgets them: their ticket never becomes durable.
   @discardableResult
   public func append(_ records: UnsafeRawBufferPointer) -> JournalTicket {
-    precondition(!records.isEmpty && records.count <= batchBytesMax, "a batch is 1 to \(batchBytesMax) bytes of whole records")
+    precondition(
+      !records.isEmpty && records.count <= batchBytesMax, "a batch is 1 to \(batchBytesMax) bytes of whole records")
     assert(JournalWalk.forEachRecord(records) { _, _, _ in } == nil, "a batch is whole sealed records")
     let before = pending.add(records.count, ordering: .relaxed).oldValue
     precondition(before <= 2 * options.pendingBytesMax + 64 * 1024 * 1024, "a caller appends on although isFull")

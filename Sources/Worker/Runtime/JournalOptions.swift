@@ -28,7 +28,8 @@ public struct JournalOptions: Sendable {
 
   func validate() {
     precondition(
-      segmentBytes % JournalBlock.alignment == 0 && segmentBytes >= 4 * JournalBlock.alignment && segmentBytes <= 1 << 30,
+      segmentBytes % JournalBlock.alignment == 0 && segmentBytes >= 4 * JournalBlock.alignment
+        && segmentBytes <= 1 << 30,
       "a segment is a multiple of 4096 bytes, 16 KiB to 1 GiB")
     precondition(blockBytesMax > 0 && pendingBytesMax > 0 && freeBytesMin >= 0)
   }

@@ -74,7 +74,8 @@ final class JournalWriter: @unchecked Sendable {
       }
       do throws(FileError) { try writeBlock(gather, from.byte..<at) } catch { throw .file(error) }
       place(gather, from.batch..<batch)
-      journal.publish(written: JournalPosition(segment: segment.number, offset: UInt32(segment.offset)), bytes: at - from.byte)
+      journal.publish(
+        written: JournalPosition(segment: segment.number, offset: UInt32(segment.offset)), bytes: at - from.byte)
       places.withUnsafeBufferPointer(callbacks.onWritten)
       preparer.advance(to: segment.offset)
       try syncIfDue(journal, callbacks)
@@ -105,8 +106,10 @@ final class JournalWriter: @unchecked Sendable {
 
   private func seal(_ block: UnsafeMutableRawBufferPointer, recordsChecksum: UInt32) {
     last = last.next
-    JournalBlock(length: block.count, sequence: last, storage: storage, durable: synced, recordsChecksum: recordsChecksum)
-      .write(to: block)
+    JournalBlock(
+      length: block.count, sequence: last, storage: storage, durable: synced, recordsChecksum: recordsChecksum
+    )
+    .write(to: block)
   }
 
   /// Notes where the batches of the block just written stand.
@@ -167,10 +170,14 @@ final class JournalWriter: @unchecked Sendable {
 
   private func mark(_ journal: Journal, _ callbacks: Journal.Callbacks) throws(JournalError) {
     guard !isMarked else { return }
-    if segment.offset == 0 || segment.offset + JournalBlock.alignment > segment.bytes { try nextSegment(journal, callbacks) }
+    if segment.offset == 0 || segment.offset + JournalBlock.alignment > segment.bytes {
+      try nextSegment(journal, callbacks)
+    }
     page.initializeMemory(as: UInt8.self, repeating: 0)
     seal(UnsafeMutableRawBufferPointer(rebasing: page[0..<JournalBlock.headerSize]), recordsChecksum: 0)
-    do throws(FileError) { try segment.file.write(UnsafeRawBufferPointer(page), at: segment.offset) } catch { throw .file(error) }
+    do throws(FileError) { try segment.file.write(UnsafeRawBufferPointer(page), at: segment.offset) } catch {
+      throw .file(error)
+    }
     segment.offset += JournalBlock.alignment
     journal.publish(written: JournalPosition(segment: segment.number, offset: UInt32(segment.offset)), bytes: 0)
     do throws(FileError) { try segment.file.sync() } catch { throw .file(error) }

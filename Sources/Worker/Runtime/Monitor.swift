@@ -70,15 +70,18 @@ final class BlockingThread: Sendable {
 
   /// `name` is what the system's tools show: at most 15 bytes.
   init(name: String, _ body: @escaping @Sendable () -> Void) {
-    let box = Unmanaged.passRetained(Box {
-      Self.nameSelf(name)
-      body()
-    })
+    let box = Unmanaged.passRetained(
+      Box {
+        Self.nameSelf(name)
+        body()
+      })
     var thread = pthread_t()
-    let code = pthread_create(&thread, nil, { argument in
-      Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue().body()
-      return nil
-    }, box.toOpaque())
+    let code = pthread_create(
+      &thread, nil,
+      { argument in
+        Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue().body()
+        return nil
+      }, box.toOpaque())
     precondition(code == 0, "the system gives no more threads: \(String(cString: strerror(code)))")
     self.thread = thread
   }

@@ -63,7 +63,8 @@ public final class Outbox: Sendable {
   /// one that lies partly below it is a caller's bug. Never waits.
   @discardableResult
   public func emit(
-    _ partition: PartitionID, from: Offset, end: Offset, decisions: UnsafeRawBufferPointer, alerts: UnsafeRawBufferPointer
+    _ partition: PartitionID, from: Offset, end: Offset, decisions: UnsafeRawBufferPointer,
+    alerts: UnsafeRawBufferPointer
   ) -> Bool {
     precondition(from < end, "an emission covers an offset")
     precondition(Self.isWholeLines(decisions) && Self.isWholeLines(alerts), "an emission is whole lines")
@@ -129,7 +130,9 @@ public final class Outbox: Sendable {
     thread?.join()
   }
 
-  private static func isWholeLines(_ bytes: UnsafeRawBufferPointer) -> Bool { bytes.isEmpty || bytes.last == UInt8(ascii: "\n") }
+  private static func isWholeLines(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.isEmpty || bytes.last == UInt8(ascii: "\n")
+  }
 
   /// False where nothing is taken any more, or `body` says so.
   private func put(_ bytes: Int, _ body: (inout State) -> Bool) -> Bool {

@@ -64,7 +64,9 @@ final class OutboxFiles: @unchecked Sendable {
       return OutboxCursors()
     }
     do throws(OutboxCursorsError) { return try OutboxCursors(reading: bytes) } catch {
-      switch error { case .damaged(let what): throw .cursors(path: path, what) }
+      switch error {
+      case .damaged(let what): throw .cursors(path: path, what)
+      }
     }
   }
 
@@ -119,16 +121,13 @@ final class OutboxFiles: @unchecked Sendable {
   var isEmpty: Bool { growing.allSatisfy { $0.value.bytes == 0 } && ends == cursors.ends }
   var wantsCut: Bool { growing.contains { $0.value.bytes >= options.fileBytesMax } }
 
-  /// Adds whole lines to the growing file of `kind`. After an error the file is as before.
+  /// Adds whole lines to the growing file of `kind`. After an error half of them may stand there: the next call for this
+  /// kind, which must bring the same lines, writes over them.
   func write(_ kind: OutboxKind, _ lines: UnsafeRawBufferPointer) throws(FileError) {
     guard !lines.isEmpty else { return }
     if growing[kind] == nil { growing[kind] = try open(kind) }
     var grown = growing[kind]!
-    do throws(FileError) { try grown.file.write(lines, at: grown.bytes) } catch {
-      // Half a line may stand there; it is written over, or cut off with the file's end.
-      try? grown.file.truncate(to: grown.bytes)
-      throw error
-    }
+    try grown.file.write(lines, at: grown.bytes)
     grown.bytes += lines.count
     growing[kind] = grown
   }
@@ -137,7 +136,8 @@ final class OutboxFiles: @unchecked Sendable {
   func advance(_ partition: PartitionID, to end: Offset) { ends[partition] = end }
 
   private func open(_ kind: OutboxKind) throws(FileError) -> Growing {
-    let name = "\(kind.rawValue)-\(node.rawValue)-\(Self.digits(incarnation.rawValue, 8))-\(Self.digits(sequence + 1, 10))\(Self.suffix)"
+    let name =
+      "\(kind.rawValue)-\(node.rawValue)-\(Self.digits(incarnation.rawValue, 8))-\(Self.digits(sequence + 1, 10))\(Self.suffix)"
     let file = try system.openFile("\(directory)/\(name).open", O_RDWR | O_CREAT | O_TRUNC)
     sequence += 1
     if kind == .quarantine { try system.syncDirectory(directory) }

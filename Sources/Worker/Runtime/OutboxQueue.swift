@@ -46,7 +46,8 @@ struct ByteHeap: ~Copyable {
   mutating func append(_ more: UnsafeRawBufferPointer) {
     guard let base = more.baseAddress, !more.isEmpty else { return }
     if count + more.count > memory.count {
-      let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: max(2 * memory.count, count + more.count, 64 * 1024), alignment: 16)
+      let larger = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: max(2 * memory.count, count + more.count, 64 * 1024), alignment: 16)
       if count > 0 { larger.copyMemory(from: bytes) }
       memory.deallocate()
       memory = larger
