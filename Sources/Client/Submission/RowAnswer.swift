@@ -28,6 +28,8 @@ public struct RowAnswer: ~Escapable {
   public let attempts: Int
   /// From `due` to now, nanoseconds.
   public let latency: Int64
+  /// Milliseconds since the Unix epoch.
+  public let answeredAt: Int64
   /// The tables of the answer that had it, of a decided row.
   public let tables: DecisionsTables?
   /// Index into the tables' bundles.
@@ -38,7 +40,7 @@ public struct RowAnswer: ~Escapable {
   @_lifetime(copy answer, copy record)
   init(
     _ row: SubmitBatch.Row, _ kind: Kind, _ answer: borrowing DecisionsReader.Row, _ tables: DecisionsTables,
-    record: RawSpan, now: Int64
+    record: RawSpan, now: ClientTime
   ) {
     tag = row.tag
     self.kind = kind
@@ -50,14 +52,15 @@ public struct RowAnswer: ~Escapable {
     rejection = answer.rejection
     failure = nil
     attempts = Int(row.attempts)
-    latency = now - row.start
+    latency = now.nanoseconds - row.start
+    answeredAt = now.wall
     self.tables = kind == .rejected ? nil : tables
     bundle = answer.bundle
   }
 
   /// A row given up.
   @_lifetime(copy record)
-  init(failed row: SubmitBatch.Row, record: RawSpan, now: Int64) {
+  init(failed row: SubmitBatch.Row, record: RawSpan, now: ClientTime) {
     tag = row.tag
     kind = .failed
     partition = PartitionID(0)
@@ -68,7 +71,8 @@ public struct RowAnswer: ~Escapable {
     rejection = nil
     failure = row.failure
     attempts = Int(row.attempts)
-    latency = now - row.start
+    latency = now.nanoseconds - row.start
+    answeredAt = now.wall
     tables = nil
     bundle = 0
   }

@@ -31,7 +31,7 @@ extension SubmitCore {
         settled(row)
         report(
           RowAnswer(
-            row, Self.kind(answer.status, row), answer, reader.tables, record: bytes.span.bytes.extracting(row.range), now: now.nanoseconds))
+            row, Self.kind(answer.status, row), answer, reader.tables, record: bytes.span.bytes.extracting(row.range), now: now))
       }
       try reader.finish()
     } catch {
@@ -130,7 +130,7 @@ extension SubmitCore {
     batch.filter { row in
       guard isOver(row) else { return true }
       settled(row)
-      report(RowAnswer(failed: row, record: bytes.span.bytes.extracting(row.range), now: now.nanoseconds))
+      report(RowAnswer(failed: row, record: bytes.span.bytes.extracting(row.range), now: now))
       return false
     }
   }

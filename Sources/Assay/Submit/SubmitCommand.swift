@@ -1,0 +1,144 @@
+import ArgumentParser
+import Client
+import Foundation
+import Models
+import Wire
+
+/// `assay submit FILE`.
+public struct SubmitCommand: AsyncParsableCommand {
+  public static let configuration = CommandConfiguration(
+    commandName: "submit",
+    abstract: "Send a file of transactions to the cluster and have each decided, once.",
+    discussion: """
+      The file is NDJSON (one transaction a line) or CSV (with a header). Lines that are no transactions go to the \
+      cluster's quarantine and never stop the rest.
+
+      An interrupted submission goes on where it stopped when the same command is run again; a finished one sends \
+      nothing again. Progress is kept in FILE.assay-progress.
+
+      Exit codes:
+        0   every readable row was decided
+        1   the cluster can't be reached, or an input or output failed on the way
+        2   the call, the configuration or a file named in it is wrong
+        3   rows were not decided in time, or the submission was interrupted: run the same command again
+        4   the cluster refused rows; they are in its quarantine with the reasons
+      """)
+
+  @Argument(help: "The file of transactions.")
+  var file: String
+
+  @Option(help: "ndjson or csv; else told by the file's name or first byte.")
+  var format: InputFormat?
+
+  @Option(help: ArgumentHelp("A YAML file that says which columns become which fields.", valueName: "M.yaml"))
+  var mapping: String?
+
+  @Option(help: ArgumentHelp("Transactions a second; else as fast as the cluster takes them.", valueName: "N"))
+  var rate: Double?
+
+  @Option(help: ArgumentHelp("Write the decisions here, in the file's order; .csv or .ndjson.", valueName: "OUT"))
+  var decisions: String?
+
+  @Flag(help: "Write each decision's features, too (NDJSON only).")
+  var withFeatures = false
+
+  @OptionGroup(title: "Cluster") var cluster: ClusterOptions
+
+  @Option(help: ArgumentHelp("Seconds after which a row that is not decided counts as failed.", valueName: "S"))
+  var deadline: Double = 60
+
+  @Flag(help: "Start over, whatever was submitted before; what the cluster has decided it does not decide again.")
+  var again = false
+
+  @Option(help: ArgumentHelp("Keep the progress here instead of beside the file.", valueName: "PATH"))
+  var progress: String?
+
+  @Option(help: ArgumentHelp("Write the summary here as JSON.", valueName: "PATH"))
+  var jsonSummary: String?
+
+  enum InputFormat: String, ExpressibleByArgument, CaseIterable {
+    case ndjson, csv
+  }
+
+  public init() {}
+
+  public func validate() throws {
+    if let rate, !(rate > 0 && rate <= 10_000_000) {
+      throw ValidationError("--rate is a number of transactions a second, above 0 and at most 10000000")
+    }
+    guard deadline >= 0.1, deadline <= 86_400 else { throw ValidationError("--deadline is 0.1 to 86400 seconds") }
+    if withFeatures, decisions == nil { throw ValidationError("--with-features needs --decisions OUT.ndjson") }
+    if withFeatures, decisions?.hasSuffix(".csv") == true {
+      throw ValidationError("features are written to NDJSON only: give --decisions a name that ends in .ndjson")
+    }
+    try cluster.validate()
+  }
+
+  public func run() async throws {
+    let display = ProgressDisplay(file)
+    do {
+      let summary = try await submit(display)
+      display.finish()
+      SummaryText.print(summary, file: file, decisions: decisions)
+      try writeSummary(summary)
+      let code = Self.exitCode(summary)
+      if code != .success { throw code }
+    } catch let error as ClientError {
+      display.finish()
+      Self.complain("\(error)")
+      throw ExitCode(error.isUsage ? 2 : 1)
+    }
+  }
+
+  private func submit(_ display: ProgressDisplay) async throws -> SubmitSummary {
+    var options = try jobOptions()
+    options.rate = rate
+    options.outputPath = decisions
+    options.progressPath = progress
+    options.again = again
+    options.submit.rowDeadline = Int64(deadline * 1e9)
+    options.submit.withFeatures = withFeatures
+    let connection = try ClusterConnection(cluster, name: "submit")
+    defer { connection.close() }
+    let map = try await connection.client.map()
+    let job = SubmitJob(options, on: connection.eventLoop) { display.show($0) }
+    let interruption = Interruption { job.stop() }
+    defer { interruption.cancel() }
+    return try await job.run(connection.client, cluster: map.cluster)
+  }
+
+  private func jobOptions() throws -> SubmitJobOptions {
+    var options = SubmitJobOptions(path: file)
+    options.format = format.flatMap { TransactionTextReader.Format(rawValue: $0.rawValue) }
+    if let mapping {
+      guard let data = FileManager.default.contents(atPath: mapping) else {
+        throw ClientError.file(path: mapping, "can't be read")
+      }
+      options.mappingText = String(decoding: data, as: UTF8.self)
+      do {
+        options.mapping = try FieldMapping(yaml: options.mappingText)
+      } catch {
+        throw ClientError.configuration("\(mapping): \(error)")
+      }
+    }
+    return options
+  }
+
+  private func writeSummary(_ summary: SubmitSummary) throws {
+    guard let jsonSummary else { return }
+    do {
+      try SummaryText.json(summary).write(to: URL(fileURLWithPath: jsonSummary), options: .atomic)
+    } catch {
+      throw ClientError.file(path: jsonSummary, "can't be written: \(error.localizedDescription)")
+    }
+  }
+
+  static func exitCode(_ summary: SubmitSummary) -> ExitCode {
+    if !summary.isComplete { return ExitCode(3) }
+    return summary.counters.rejectedTotal > 0 ? ExitCode(4) : .success
+  }
+
+  static func complain(_ text: String) {
+    FileHandle.standardError.write(Data("assay submit: \(text)\n".utf8))
+  }
+}

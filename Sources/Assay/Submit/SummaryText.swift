@@ -1,0 +1,52 @@
+import Client
+import Foundation
+
+/// A submission's end in words and as JSON.
+enum SummaryText {
+  static func print(_ summary: SubmitSummary, file: String, decisions: String?) {
+    Swift.print(text(summary, file: file, decisions: decisions), terminator: "")
+  }
+
+  static func text(_ summary: SubmitSummary, file: String, decisions: String?) -> String {
+    let counters = summary.counters
+    var text = ""
+    func line(_ label: String, _ value: String) {
+      text += "  \(label.padding(toLength: 18, withPad: " ", startingAt: 0))\(value)\n"
+    }
+    if summary.wasDone {
+      text += "\(file) was submitted before: nothing was sent. (--again starts over.)\n"
+    } else if summary.isComplete {
+      text += "\(file) is done.\n"
+    } else {
+      text += "\(file) is not done: run the same command again to go on from line \(summary.nextLine).\n"
+    }
+    line("decided", "\(counters.decided)")
+    line("already decided", "\(counters.alreadyDecided)")
+    line("alerts", "\(counters.alerts)")
+    if counters.quarantined > 0 { line("unreadable lines", "\(counters.quarantined), in the cluster's quarantine") }
+    for (reason, count) in counters.rejected.sorted(by: { $0.key < $1.key }) { line("rejected", "\(count)  \(reason)") }
+    if summary.failed > 0 { line("failed", "\(summary.failed)") }
+    if !summary.wasDone {
+      line("time", "\(fixed(summary.elapsed, 2)) s for \(summary.rows) rows, \(Int(summary.rate)) rows/s")
+      if summary.resent > 0 { line("sent again", "\(summary.resent)") }
+    }
+    if let latency = summary.latency {
+      line(
+        "latency",
+        "p50 \(fixed(latency.p50, 2)) ms, p99 \(fixed(latency.p99, 2)) ms, p99.9 \(fixed(latency.p999, 2)) ms, "
+          + "max \(fixed(latency.max, 2)) ms")
+    }
+    if let decisions, summary.isComplete { line("decisions", decisions) }
+    for example in summary.examples { text += "  \(example)\n" }
+    if let problem = summary.problem { text += "  The cluster's last word: \(problem)\n" }
+    return text
+  }
+
+  static func json(_ summary: SubmitSummary) throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+    return try encoder.encode(summary) + Data("\n".utf8)
+  }
+
+  private static func fixed(_ value: Double, _ places: Int) -> String { String(format: "%.\(places)f", value) }
+}
