@@ -169,6 +169,7 @@ import Wire
     thread.join()
     #expect(waited.value && journal.durableTicket == ticket)
     #expect(journal.close())
+    #expect(!journal.waitUntilDurable(journal.append(JournalFixture.record(1))))
   }
 
   @Test func anotherStoragesOrClustersJournalIsRefused() throws {

@@ -7,10 +7,14 @@ extension Journal {
   /// The newest ticket given out.
   var lastTicket: JournalTicket { intake.withLock { $0.last } }
 
-  /// Blocks until everything up to `ticket` can be read back.
-  func waitUntilDurable(_ ticket: JournalTicket) {
-    _ = intake.wait { state -> Bool? in
-      state.dead || state.closing || durableTicket >= ticket ? true : nil
-    }
+  /// Blocks until everything up to `ticket` is on disk; false where the journal ended before. Not for an event loop.
+  @discardableResult
+  func waitUntilDurable(_ ticket: JournalTicket) -> Bool {
+    intake.withLock { $0.durableWaiters += 1 }
+    defer { intake.withLock { $0.durableWaiters -= 1 } }
+    return intake.wait { state in
+      if durableTicket >= ticket { return true }
+      return state.dead || state.ended ? false : nil
+    } ?? false
   }
 }

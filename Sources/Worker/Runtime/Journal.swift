@@ -52,7 +52,11 @@ public final class Journal: Sendable {
     var last = JournalTicket.none
     var writerWaits = false
     var closing = false
+    /// The journal failed, or was closed: what comes now is forgotten.
     var dead = false
+    var ended = false
+    /// Threads that block until a ticket is durable.
+    var durableWaiters = 0
     var threads: [BlockingThread] = []
   }
 
@@ -128,7 +132,7 @@ public final class Journal: Sendable {
     precondition(before <= 2 * options.pendingBytesMax + 64 * 1024 * 1024, "a caller appends on although isFull")
     let (ticket, wake) = intake.withLock { state in
       state.last = JournalTicket(state.last.rawValue + 1)
-      if state.dead {
+      if state.dead || state.ended {
         pending.subtract(records.count, ordering: .relaxed)
       } else {
         if state.filling.count == 0 { state.filling.first = state.last }
@@ -154,7 +158,9 @@ public final class Journal: Sendable {
 
   /// Writes and syncs everything appended, adds the closing mark, and ends the threads. Blocks. Where the disk is full
   /// and the rest does not fit, that ends the journal by `onFatal`, without harm to what stands there.
-  public func close() {
+  /// - Returns: whether all of it is on disk: only then may the directory be marked clean (R6).
+  @discardableResult
+  public func close() -> Bool {
     let threads = intake.change { state in
       state.closing = true
       defer { state.threads = [] }
@@ -167,6 +173,7 @@ public final class Journal: Sendable {
       preparer.stop()
     }
     if threads.isEmpty { writer.abandon() }
+    return intake.withLock { !$0.dead && $0.last == durableTicket }
   }
 
   private func run(_ callbacks: Callbacks) {
@@ -182,13 +189,13 @@ public final class Journal: Sendable {
           full.clear()
         case .close:
           try writer.close(journal: self, callbacks)
-          return
+          return intake.change { $0.ended = true }
         case nil:
           try writer.tick(journal: self, callbacks)
         }
       }
     } catch {
-      intake.withLock { state in
+      intake.change { state in
         state.dead = true
         state.filling.clear()
       }
@@ -227,7 +234,8 @@ public final class Journal: Sendable {
 
   func publish(durable ticket: JournalTicket) {
     durable.store(ticket.rawValue, ordering: .releasing)
-    intake.wake()
+    // Under the lock, so that no waiter can miss it between its look and its sleep.
+    if intake.withLock({ $0.durableWaiters > 0 }) { intake.wake() }
   }
 }
 
