@@ -80,6 +80,7 @@ func transactionJSON(_ changes: KeyValuePairs<String, String?> = [:]) -> String 
 
   @Test(arguments: [
     ("amount", "-0.01", RejectReason.negativeAmount), ("amount", "1e16", .amountOverflow),
+    ("amount", "1e30", .amountOverflow),
     ("amount", "10000000000000.01", .amountOverflow), ("amount", "99999999999999999999999", .amountOverflow),
     ("amount", "12.345", .illTypedField), ("amount", "1.00000000000000000000001", .illTypedField),
     ("amount", "\"12,34\"", .illTypedField), ("amount", "true", .illTypedField), ("amount", "[1]", .illTypedField),

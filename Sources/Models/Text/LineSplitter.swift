@@ -127,7 +127,6 @@ public struct LineSplitter: Sendable {
     feeds += 1
     number = feeds + 1
     isSkipping = false
-    isQuoted = false
     before = Self.newline
   }
 
