@@ -16,7 +16,9 @@ final class HTTPClient: @unchecked Sendable {
 
   private let channel: any NIOCore.Channel
   private var stream: AsyncStream<[UInt8]>.Iterator
+  /// What has come and has not been read; `at` of it has.
   private var bytes: [UInt8] = []
+  private var at = 0
 
   private init(_ channel: any NIOCore.Channel, _ stream: AsyncStream<[UInt8]>) {
     self.channel = channel
@@ -83,8 +85,8 @@ final class HTTPClient: @unchecked Sendable {
 
   /// The next whole response; 1xx counts as one.
   func response(isHead: Bool = false) async throws -> Response {
-    let end = try await until { Self.firstRange(of: Array("\r\n\r\n".utf8), in: $0) }
-    let lines = String(decoding: bytes[..<end], as: UTF8.self).components("\r\n")
+    let end = try await until { Self.headEnd(of: $0) }
+    let lines = String(decoding: bytes[at..<end - 4], as: UTF8.self).components("\r\n")
     let parts = lines[0].split(separator: " ", maxSplits: 2)
     guard parts.count >= 2, parts[0] == "HTTP/1.1", let status = Int(parts[1]) else { throw Ending.unreadable(lines[0]) }
     var headers: [String: String] = [:]
@@ -93,31 +95,34 @@ final class HTTPClient: @unchecked Sendable {
       headers[line[..<colon].lowercased()] = String(line[line.index(after: colon)...].drop { $0 == " " })
     }
     let length = isHead || status < 200 ? 0 : try #require(headers["content-length"].flatMap { Int($0) })
-    let start = end + 4
-    _ = try await until { $0.count >= start + length ? start : nil }
-    let body = String(decoding: bytes[start..<start + length], as: UTF8.self)
-    bytes.removeFirst(start + length)
+    let bodyEnd = try await until { $0.endIndex >= end + length ? end + length : nil }
+    let body = String(decoding: bytes[end..<bodyEnd], as: UTF8.self)
+    at = bodyEnd
     return Response(status: status, headers: headers, body: body)
   }
 
   /// True once the server has ended the connection, with nothing more said.
   func isClosed() async -> Bool {
-    guard bytes.isEmpty else { return false }
+    guard at == bytes.count else { return false }
     return await stream.next() == nil
   }
 
-  /// Reads on until `find` finds.
-  private func until(_ find: ([UInt8]) -> Int?) async throws -> Int {
+  /// Reads on until `find` finds something in what has not been read yet.
+  private func until(_ find: (ArraySlice<UInt8>) -> Int?) async throws -> Int {
     while true {
-      if let found = find(bytes) { return found }
+      if let found = find(bytes[at...]) { return found }
       guard let more = await stream.next() else { throw Ending.closed }
       bytes += more
     }
   }
 
-  private static func firstRange(of needle: [UInt8], in bytes: [UInt8]) -> Int? {
-    guard bytes.count >= needle.count else { return nil }
-    return (0...bytes.count - needle.count).first { bytes[$0..<$0 + needle.count].elementsEqual(needle) }
+  private static func headEnd(of bytes: ArraySlice<UInt8>) -> Int? {
+    var at = bytes.startIndex
+    while at + 4 <= bytes.endIndex {
+      if bytes[at] == 13, bytes[at + 1] == 10, bytes[at + 2] == 13, bytes[at + 3] == 10 { return at + 4 }
+      at += 1
+    }
+    return nil
   }
 }
 
@@ -131,5 +136,29 @@ extension String {
       rest = rest[range.upperBound...]
     }
     return parts + [String(rest)]
+  }
+}
+
+/// A client that sends and never reads.
+final class DeafClient: Sendable {
+  private let channel: any NIOCore.Channel
+
+  private init(_ channel: any NIOCore.Channel) { self.channel = channel }
+
+  static func connect(port: Int) async throws -> DeafClient {
+    let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .channelOption(.autoRead, value: false)
+      .channelOption(.socketOption(.so_rcvbuf), value: 4096)
+      .connect(host: "127.0.0.1", port: port).get()
+    return DeafClient(channel)
+  }
+
+  func push(_ bytes: [UInt8]) { channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil) }
+
+  /// Returns when the server has ended the connection, which a client that doesn't read hears of as a write that fails.
+  func closed() async throws {
+    let filler = ByteBuffer(repeating: 32, count: 1 << 16)
+    while (try? await channel.writeAndFlush(filler)) != nil {}
+    try? await channel.close()
   }
 }

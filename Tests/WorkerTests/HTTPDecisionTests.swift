@@ -5,7 +5,7 @@ import Wire
 @testable import Worker
 
 /// `POST /v1/decisions` over real sockets.
-@Suite(.timeLimit(.minutes(1))) struct HTTPDecisionTests {
+@Suite(.serialized, .timeLimit(.minutes(1))) struct HTTPDecisionTests {
   @Test func oneTransactionIsAnsweredWithItsDecision() async throws {
     let fixture = try await HTTPFixture()
     let client = try await fixture.connect()

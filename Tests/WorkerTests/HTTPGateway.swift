@@ -17,6 +17,9 @@ final class HTTPGateway: DecisionGateway {
     id: BundleID(high: 1, low: 2), reasons: ["CARD_VELOCITY", "ODD \"HOUR\""], features: ["count_1h", "sum_24h"])
 
   let seen = Mutex(Seen())
+  /// Answers that wait for `release`, and those who wait for one to do so.
+  private let held: Mutex<[@Sendable () -> Void]> = Mutex([])
+  private let holding = AsyncStream.makeStream(of: Void.self)
   /// Answers for the whole batch instead of deciding; nil for no answer at all.
   let failure: Mutex<Failure?> = Mutex(nil)
   let readiness = Mutex(Readiness.ready)
@@ -35,17 +38,36 @@ final class HTTPGateway: DecisionGateway {
       seen.withLock { $0.submits.append((submit, rows: rows.count)) }
       var decisions = Decisions()
       decisions.bundles = [Self.bundle]
+      var isHeld = false
       for (index, range) in rows.enumerated() {
         let id = TransactionView(trusted: payload.span.bytes.extracting(range)).id.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
-        if id.hasPrefix("hold") { return }
+        isHeld = isHeld || id.hasPrefix("hold")
         decisions.outcomes.append(outcome(id, index, withFeatures: submit.flags.contains(.withFeatures)))
       }
       let made = decisions
+      if isHeld {
+        held.withLock { $0.append { loop.execute { answer(.success(made)) } } }
+        holding.continuation.yield()
+        return
+      }
       // Not at once: as from a log that has to be synced first.
       loop.execute { answer(.success(made)) }
     } catch {
       answer(.failure(Failure(.malformed, "\(error)")))
     }
+  }
+
+  /// Returns when a transaction `hold-...` has come.
+  func holds() async {
+    for await _ in holding.stream { return }
+  }
+
+  func release() {
+    let answers = held.withLock { held in
+      defer { held = [] }
+      return held
+    }
+    for answer in answers { answer() }
   }
 
   private func outcome(_ id: String, _ index: Int, withFeatures: Bool) -> Decisions.Outcome {

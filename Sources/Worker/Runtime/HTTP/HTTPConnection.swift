@@ -236,6 +236,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     done.futureResult.assumeIsolated().whenComplete { result in
       if case .failure = result { self.close() } else { self.written() }
     }
+    if case .writing = service { setTimer() }
   }
 
   private func written() {
@@ -275,7 +276,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     case .lingering: return serviceSince + options.lingerTimeout
     case .none:
       switch intake {
-      case .between: return intakeSince + (hasServed ? options.idleTimeout : options.readTimeout)
+      case .between: return intakeSince + (hasServed ? options.idleTimeout : options.openTimeout)
       case .head, .body: return intakeSince + options.readTimeout
       case .refused: return nil
       }

@@ -12,7 +12,9 @@ public struct HTTPOptions: Sendable {
   public var bodiesMax = 256 << 20
   /// Connections at a time; one more is closed at once.
   public var connectionsMax = 4096
-  /// For a whole head, and again for a whole body. Also for the first byte of a new connection, TLS included.
+  /// For a new connection's first byte.
+  public var openTimeout: TimeAmount = .seconds(10)
+  /// For a whole head, and again for a whole body. The TLS handshake counts to the first head.
   public var readTimeout: TimeAmount = .seconds(10)
   /// For a client to take a response.
   public var writeTimeout: TimeAmount = .seconds(30)

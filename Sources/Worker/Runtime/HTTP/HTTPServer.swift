@@ -83,9 +83,13 @@ public final class HTTPServer: Sendable {
   public func close(within grace: TimeAmount = .seconds(5)) async {
     // The only failure is that it is closed already.
     try? await channel.close().get()
+    var drains: [(EventLoopFuture<Void>, Scheduled<Void>)] = []
     for loop in loops.values {
-      let alarm = loop.eventLoop.scheduleTask(in: grace) { loop.value.closeAll() }
-      try? await loop.eventLoop.flatSubmit { loop.value.drain() }.get()
+      let drain = loop.eventLoop.flatSubmit { loop.value.drain() }
+      drains.append((drain, loop.eventLoop.scheduleTask(in: grace) { loop.value.closeAll() }))
+    }
+    for (drain, alarm) in drains {
+      try? await drain.get()
       alarm.cancel()
     }
   }
