@@ -69,6 +69,13 @@ struct WindowsOracle {
   let features: FeatureSet
   /// By card, sorted by (time, order of application).
   private var events: [Int: [Payment]] = [:]
+  /// Members of the windows of the payment at hand: several features look at the same.
+  private var members: [WindowKey: [Int]] = [:]
+
+  private struct WindowKey: Hashable {
+    let window: Window
+    let filter: EventFilter?
+  }
 
   init(_ features: FeatureSet) { self.features = features }
 
@@ -83,6 +90,7 @@ struct WindowsOracle {
       if payment.time < newest.time - features.allowedLateness { observation.insert(.late) }
     }
     history.insert(payment, at: position)
+    members.removeAll(keepingCapacity: true)
     var values: [Double] = []
     for feature in features.features { values.append(value(feature.aggregate, payment, history, position, values)) }
     if observation.contains(.late) { history.remove(at: position) }
@@ -90,7 +98,7 @@ struct WindowsOracle {
     return (values, observation)
   }
 
-  private func value(
+  private mutating func value(
     _ aggregate: Aggregate, _ payment: Payment, _ history: [Payment], _ position: Int, _ earlier: [Double]
   ) -> Double {
     switch aggregate {
@@ -130,15 +138,18 @@ struct WindowsOracle {
   }
 
   /// Indices of the window's events that pass, up to the payment itself.
-  private func members(
+  private mutating func members(
     _ window: Window, _ filter: EventFilter?, _ payment: Payment, _ history: [Payment], _ position: Int
   ) -> [Int] {
+    let key = WindowKey(window: window, filter: filter)
+    if let known = members[key] { return known }
     var found: [Int] = []
     var index = position
     while index >= 0 && history[index].time > payment.time - window.lag - window.length {
       if history[index].time <= payment.time - window.lag && passes(filter, history[index]) { found.append(index) }
       index -= 1
     }
+    members[key] = found
     return found
   }
 

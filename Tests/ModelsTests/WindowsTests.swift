@@ -28,18 +28,18 @@ struct WindowsTests {
     features:
       - {name: count_1m, aggregate: count, window: 1m}
       - {name: count_1h, aggregate: count, window: 1h}
-      - {name: count_1d, aggregate: count, window: 6h}
+      - {name: count_1d, aggregate: count, window: 2h}
       - {name: sum_1h, aggregate: sum, window: 1h}
-      - {name: mean_1d, aggregate: mean, window: 6h}
+      - {name: mean_1d, aggregate: mean, window: 2h}
       - {name: min_1h, aggregate: min, window: 1h}
       - {name: max_1h, aggregate: max, window: 1h}
-      - {name: max_1d, aggregate: max, window: 6h}
+      - {name: max_1d, aggregate: max, window: 2h}
       - {name: stddev_1h, aggregate: stddev, window: 1h}
-      - {name: zscore_1d, aggregate: zscore, window: 6h}
+      - {name: zscore_1d, aggregate: zscore, window: 2h}
       - {name: countries_1h, aggregate: distinct, of: country, window: 1h}
-      - {name: merchants_1d, aggregate: distinct, of: merchant, window: 6h}
+      - {name: merchants_1d, aggregate: distinct, of: merchant, window: 2h}
       - {name: devices_1h, aggregate: distinct, of: device, window: 1h}
-      - {name: new_device, aggregate: is_new, of: device, window: 6h}
+      - {name: new_device, aggregate: is_new, of: device, window: 2h}
       - {name: new_country, aggregate: is_new, of: country, window: 1h}
       - {name: since, aggregate: seconds_since_last}
       - {name: since_1h, aggregate: seconds_since_last, window: 1h}

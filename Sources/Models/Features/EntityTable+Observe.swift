@@ -28,8 +28,9 @@ extension EntityTable {
     } else {
       result.formUnion(observeOutOfOrder(ring, plan, vector))
     }
-    ownSteps(plan, vector)
     if !plan.extraSteps.isEmpty { extraSteps(t, plan, vector) }
+    // Last, as ratios read what the others wrote.
+    ownSteps(plan, vector)
 
     // Events were dropped before the oldest one that is left: windows that reach further back lack them.
     if header.pointee.isTruncated {
@@ -97,24 +98,31 @@ extension EntityTable {
   // MARK: Room
 
   /// Makes `ring` one with room for the event at hand: by moving its events down, or into another block.
+  ///
+  /// Moving down is for a 32nd of the room at least, and a new block leaves that much free, so that either costs some
+  /// 32 events' bytes for each event that comes.
   private mutating func makeRoom(_ ring: inout Ring, _ plan: FeaturePlan) {
+    let fits = ring.fits(time: event.time, amount: event.amount)
     let isSparse = ring.capacity > 16 && (ring.count + 1) * 4 < ring.capacity
-    if ring.fits(time: event.time, amount: event.amount) && ring.start >= max(1, ring.capacity / 32) && !isSparse {
+    if fits && ring.start >= max(1, ring.capacity / 32) && !isSparse {
       ring.compact(plan)
       return
     }
-    var header = ring.header.pointee
-    let first = ring.isEmpty ? event.time : min(ring.time(ring.start), event.time)
-    let last = ring.isEmpty ? event.time : max(ring.time(ring.end - 1), event.time)
-    header.isWide = last - first > Int64(UInt32.max) || event.amount > Int64(Int32.max) || Self.hasWideAmount(ring)
-    header.capacity = UInt16(Self.capacity(for: ring.count + 1))
+    let old = ring.header.pointee
+    var header = old
+    var base = ring.base
+    if !fits && !ring.isEmpty {
+      base = min(ring.time(ring.start), event.time)
+      let span = max(ring.time(ring.end - 1), event.time) - base
+      header.isWide = span > Int64(UInt32.max) || event.amount > Int64(Int32.max) || Self.hasWideAmount(ring)
+    }
+    header.capacity = UInt16(Self.capacity(for: ring.count + 1 + ring.count / 32))
     header.start = 0
     header.end = 0
     header.block = allocateBlock(
       plan, capacity: Int(header.capacity), tokenLength: Int(header.tokenLength), isWide: header.isWide)
-    header.block.storeBytes(of: first, as: Int64.self)
+    header.block.storeBytes(of: base, as: Int64.self)
     (header.block + plan.stateSize).copyMemory(from: ring.block + plan.stateSize, byteCount: Int(header.tokenLength))
-    let old = ring.header.pointee
     ring.header.pointee = header
     var moved = Ring(ring.header, plan)
     ring.copy(to: &moved, plan)
