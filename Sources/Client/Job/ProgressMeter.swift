@@ -8,23 +8,12 @@ struct ProgressMeter {
 
   /// Nanoseconds that the pace is taken over.
   private static let span: Int64 = 5_000_000_000
-  private static let second: Int64 = 1_000_000_000
 
   private var samples: [Sample] = []
-  private var lastSecond: Int64
-
-  init(start: Int64) { lastSecond = start }
 
   mutating func add(_ now: Int64, rows: Int, bytes: Int64) {
     samples.append(Sample(at: now, rows: rows, bytes: bytes))
     while samples.count > 2, samples[1].at <= now - Self.span { samples.removeFirst() }
-  }
-
-  /// True once a second.
-  mutating func isSecond(_ now: Int64) -> Bool {
-    guard now - lastSecond >= Self.second else { return false }
-    lastSecond = now
-    return true
   }
 
   /// `problem` is told only while nothing moves.

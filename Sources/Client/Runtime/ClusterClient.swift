@@ -31,13 +31,12 @@ public struct ClusterClientOptions: Sendable {
 }
 
 /// A client's standing with the cluster: hears of every new map from whichever coordinator answers, and goes on with the
-/// last one while none does. Lives on one event loop.
+/// last one while none does. Lives on one event loop, until it is closed.
 public final class ClusterClient: @unchecked Sendable {
   public let eventLoop: any EventLoop
   let options: ClusterClientOptions
 
   private var link: Link?
-  private var delegate: MapDelegate?
   private var target = 0
   private var attempts = 0
   private var generator: JitterGenerator
@@ -108,11 +107,9 @@ public final class ClusterClient: @unchecked Sendable {
   private func connect() {
     guard !isClosed else { return }
     let endpoint = options.coordinators[target % options.coordinators.count]
-    let delegate = MapDelegate(self, endpoint)
-    self.delegate = delegate
     link = LinkConnector.connect(
       on: eventLoop, host: endpoint.host, port: endpoint.port, tls: options.tls, expectedRole: .coordinator,
-      identity: identity(), options: options.link, delegate: delegate)
+      identity: identity(), options: options.link, delegate: MapDelegate(self, endpoint))
   }
 
   fileprivate func ready(_ link: Link) {
@@ -136,7 +133,6 @@ public final class ClusterClient: @unchecked Sendable {
   /// `reason` nil: in order.
   fileprivate func closed(_ endpoint: Endpoint, _ reason: LinkError?) {
     link = nil
-    delegate = nil
     guard !isClosed else { return }
     complain(reason.map { "\($0)" } ?? "the coordinator at \(endpoint) closed the connection")
     if case .refused(let failure)? = reason, !failure.isRetriable {
@@ -166,7 +162,7 @@ public final class ClusterClient: @unchecked Sendable {
 
   /// Hears of one connection to a coordinator.
   private final class MapDelegate: LinkDelegate {
-    private unowned let client: ClusterClient
+    private let client: ClusterClient
     private let endpoint: Endpoint
 
     init(_ client: ClusterClient, _ endpoint: Endpoint) {

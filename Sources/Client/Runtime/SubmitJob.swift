@@ -22,6 +22,8 @@ public struct SubmitJobOptions: Sendable {
   public var progressPath: String?
   /// Starts over where an earlier call had begun or finished.
   public var again = false
+  /// How often progress is put on disk, nanoseconds.
+  public var saveInterval: Int64 = 1_000_000_000
   public var submit = SubmitOptions()
 
   public init(path: String) { self.path = path }
@@ -74,13 +76,14 @@ public final class SubmitJob: SubmitterDelegate, @unchecked Sendable {
   private var paceTimer: Scheduled<Void>?
   private var ticker: RepeatedTask?
   private var latencies = LatencyRecorder()
-  private var meter: ProgressMeter
+  private var meter = ProgressMeter()
   private var failed = 0
   private var rows = 0
   private var examples: [String] = []
   private var startedAt: Int64 = 0
+  private var savedAt: Int64 = 0
 
-  /// Progress is told about five times a second, on the event loop.
+  /// Progress is told about five times a second (as often as it is saved, if that is more), on the event loop.
   public init(
     _ options: SubmitJobOptions, on eventLoop: any EventLoop, onProgress: (@Sendable (SubmitProgress) -> Void)? = nil
   ) {
@@ -95,7 +98,6 @@ public final class SubmitJob: SubmitterDelegate, @unchecked Sendable {
     let none = SubmitCheckpoint.Identity(
       size: 0, modified: 0, head: "", format: "", mapping: "", cluster: "", output: "", withFeatures: false)
     checkpoint = SubmitCheckpoint(none, now: 0)
-    meter = ProgressMeter(start: 0)
   }
 
   /// Submits the file to `cluster`'s workers by way of `client`, and returns when every row has an outcome or the rest must
@@ -161,10 +163,11 @@ public final class SubmitJob: SubmitterDelegate, @unchecked Sendable {
   private func begin(_ client: ClusterClient) {
     let now = clock()
     startedAt = now.nanoseconds
-    meter = ProgressMeter(start: now.nanoseconds)
+    savedAt = now.nanoseconds
     submitter = Submitter(client, on: eventLoop, options: options.submit, delegate: self)
     if let rate = options.rate { pacer = Pacer(rate: rate, start: now.nanoseconds) }
-    ticker = eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(200), delay: .milliseconds(200)) { _ in self.tick() }
+    let pace = TimeAmount.nanoseconds(min(options.saveInterval, 200_000_000))
+    ticker = eventLoop.scheduleRepeatedTask(initialDelay: pace, delay: pace) { _ in self.tick() }
     // Nothing may be sent before the progress file allows it.
     save()
     read()
@@ -382,7 +385,10 @@ public final class SubmitJob: SubmitterDelegate, @unchecked Sendable {
     let now = clock().nanoseconds
     meter.add(now, rows: rows, bytes: checkpoint.offset)
     if let onProgress { onProgress(meter.progress(bytesTotal: size, problem: submitter?.lastProblem)) }
-    if meter.isSecond(now), !isSaving { save() }
+    if now - savedAt >= options.saveInterval, !isSaving {
+      savedAt = now
+      save()
+    }
     feed()
     settle()
   }

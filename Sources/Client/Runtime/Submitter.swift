@@ -13,7 +13,7 @@ public protocol SubmitterDelegate: AnyObject {
 
 /// Sends transactions to the workers that own their cards, many at a time, and sees each through: rows that a worker can't
 /// decide now, or whose answer was lost, are sent again, with their first-sent time, to whichever worker the newest map
-/// names. Lives on one event loop; all methods are called there.
+/// names. Lives on one event loop, where all methods are called, until it is closed.
 public final class Submitter: @unchecked Sendable {
   public let eventLoop: any EventLoop
   let client: ClusterClient
@@ -88,12 +88,14 @@ public final class Submitter: @unchecked Sendable {
   /// Ends all links. What is outstanding is reported as failed.
   public func close() {
     eventLoop.assertInEventLoop()
+    precondition(!isReporting, "a submitter is not closed from within a report")
     guard !isClosed else { return }
     isClosed = true
     report { report in core.abandon(ClientClock.now(), report) }
     quarantined(quarantine.abandon(), .unavailable)
     timer?.task.cancel()
     for link in links { link.close() }
+    links.removeAll()
   }
 
   // MARK: - Turns

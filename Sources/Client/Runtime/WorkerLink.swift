@@ -4,7 +4,8 @@ import Wire
 /// One loop's link to one worker: opened when there is something to send, opened again with growing patience.
 final class WorkerLink: LinkDelegate, @unchecked Sendable {
   let pipe: SubmitPipe
-  private unowned let submitter: Submitter
+  /// Kept: the link may outlive its owner's interest by a turn.
+  private let submitter: Submitter
   private(set) var link: Link?
   /// Where the newest map says that the worker listens; nil while it is not there.
   private(set) var endpoint: Endpoint?

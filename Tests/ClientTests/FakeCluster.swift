@@ -1,0 +1,318 @@
+import NIOCore
+import NIOPosix
+import Synchronization
+
+@testable import Client
+@testable import Wire
+
+/// What the workers of a test have decided, as replication would keep it: by transaction id.
+final class Ledger: Sendable {
+  struct Entry {
+    var offset: UInt64
+    /// By the frame that brought it first.
+    var firstSent: Int64
+    var deciding = 0
+  }
+
+  struct State {
+    var entries: [String: Entry] = [:]
+    /// Ids in the order in which they came first, with their cards.
+    var order: [(id: String, card: String)] = []
+    /// Ids that came again with a first-sent time later than the first time.
+    var laterFirstSent: [String] = []
+    var quarantined: [Quarantine.Record] = []
+  }
+
+  let state = Mutex(State())
+
+  var count: Int { state.withLock { $0.entries.count } }
+}
+
+/// A worker's double at the far end of real links: decides each transaction once, or does what the script says.
+final class FakeWorker: LinkDelegate, @unchecked Sendable {
+  enum Reply: Sendable {
+    case decide
+    /// Decided, but nobody hears of it: the link breaks first.
+    case decideAndDrop
+    case drop
+    /// Says nothing until `release`.
+    case hold
+    case retry(FailureCode)
+    case failure(Failure)
+    case reject(Rejection)
+  }
+
+  let node: NodeID
+  let ledger: Ledger
+  private struct State {
+    var script: @Sendable (Int) -> Reply = { _ in .decide }
+    var frames = 0
+    var held: [(Link, UInt64, [UInt8])] = []
+    var links: [Link] = []
+  }
+  private let state = Mutex(State())
+  private let listener: Mutex<LinkListener?> = Mutex(nil)
+
+  init(_ number: UInt32, _ ledger: Ledger) {
+    node = NodeID(number)
+    self.ledger = ledger
+  }
+
+  var address: String { listener.withLock { $0!.address } }
+  var frames: Int { state.withLock { $0.frames } }
+  var heldCount: Int { state.withLock { $0.held.count } }
+
+  /// `script` says what becomes of each `Submit` and `Quarantine` frame, counted from 1.
+  func follow(_ script: @escaping @Sendable (Int) -> Reply) { state.withLock { $0.script = script } }
+
+  func start() async throws {
+    let identity = LinkIdentity(
+      cluster: ClusterID(high: 0xA55A, low: 1), role: .node, name: "worker-\(node.rawValue)", node: node)
+    let listener = try await LinkListener.bind(
+      group: MultiThreadedEventLoopGroup.singleton, host: "127.0.0.1", port: 0, identity: { identity }
+    ) { _ in self }
+    self.listener.withLock { $0 = listener }
+  }
+
+  func stop() async {
+    let listener = listener.withLock { $0 }
+    await listener?.close()
+    for link in state.withLock({ $0.links }) { link.eventLoop.execute { link.close() } }
+  }
+
+  /// Answers what was held, with decisions.
+  func release() {
+    let held = state.withLock { state in
+      defer { state.held = [] }
+      return state.held
+    }
+    for (link, correlation, payload) in held {
+      link.eventLoop.execute { self.decide(payload.span.bytes, correlation, link) }
+    }
+  }
+
+  // MARK: - Link
+
+  func linkReady(_ link: Link) { state.withLock { $0.links.append(link) } }
+  func linkReadComplete(_ link: Link) {}
+  func linkWritable(_ link: Link, _ isWritable: Bool) {}
+  func linkClosed(_ link: Link, reason: LinkError?) {}
+
+  func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {
+    // The script runs outside the lock, for it may ask.
+    let (frame, script) = state.withLock { state in
+      state.frames += 1
+      return (state.frames, state.script)
+    }
+    let reply = script(frame)
+    if header.kind == .submit { note(payload) }
+    switch reply {
+    case .decide where header.kind == .quarantine: keep(payload, header.correlation, link)
+    case .decide: decide(payload, header.correlation, link)
+    case .decideAndDrop:
+      _ = outcomes(payload)
+      link.close()
+    case .drop: link.close()
+    case .hold:
+      let copy = payload.withUnsafeBytes { [UInt8]($0) }
+      state.withLock { $0.held.append((link, header.correlation, copy)) }
+    case .retry(let code):
+      answer(payload, header.correlation, link) { _ in
+        var outcome = Decisions.Outcome(status: .retry)
+        outcome.failure = code
+        return outcome
+      }
+    case .reject(let rejection):
+      answer(payload, header.correlation, link) { _ in
+        var outcome = Decisions.Outcome(status: .rejected)
+        outcome.rejection = rejection
+        return outcome
+      }
+    case .failure(let failure): link.send(failure, correlation: header.correlation)
+    }
+  }
+
+  // MARK: - Answers
+
+  /// The first-sent time of a row sent again must not rise: by it the cluster knows that it is a retry.
+  private func note(_ payload: RawSpan) {
+    let submit = try! Submit(reading: payload)
+    forEach(payload) { id, card in
+      ledger.state.withLock { state in
+        if let known = state.entries[id] {
+          if submit.firstSent > known.firstSent { state.laterFirstSent.append(id) }
+        } else {
+          state.entries[id] = Ledger.Entry(offset: UInt64(state.order.count), firstSent: submit.firstSent)
+          state.order.append((id, card))
+        }
+      }
+    }
+  }
+
+  private func decide(_ payload: RawSpan, _ correlation: UInt64, _ link: Link) {
+    let answer = outcomes(payload)
+    link.send(.decisions, correlation: correlation) { answer.write(to: &$0) }
+  }
+
+  private func outcomes(_ payload: RawSpan) -> Decisions {
+    var all = table(payload)
+    forEach(payload) { id, _ in
+      let (offset, times) = ledger.state.withLock { state in
+        state.entries[id]!.deciding += 1
+        return (state.entries[id]!.offset, state.entries[id]!.deciding)
+      }
+      var outcome = Decisions.Outcome(status: times == 1 ? .decided : .duplicate)
+      outcome.partition = PartitionID(1)
+      outcome.offset = Offset(offset)
+      let isAlert = id.hasSuffix("7")
+      outcome.decision = Decision(
+        score: isAlert ? 0.9 : 0.1, action: isAlert ? .review : .approve, verdict: isAlert ? .potentialFraud : .clear,
+        flags: [], reasons: isAlert ? SIMD4(0, .max, .max, .max) : Decision.noReasons)
+      outcome.features = all.bundles[0].features.isEmpty ? [] : [1.5, Double(offset)]
+      all.outcomes.append(outcome)
+    }
+    return all
+  }
+
+  private func answer(
+    _ payload: RawSpan, _ correlation: UInt64, _ link: Link, _ outcome: (String) -> Decisions.Outcome
+  ) {
+    var all = table(payload)
+    forEach(payload) { id, _ in all.outcomes.append(outcome(id)) }
+    link.send(.decisions, correlation: correlation) { all.write(to: &$0) }
+  }
+
+  private func table(_ payload: RawSpan) -> Decisions {
+    let submit = try! Submit(reading: payload)
+    var all = Decisions()
+    all.bundles = [
+      Decisions.BundleNames(
+        id: BundleID(high: 1, low: 2), reasons: ["CARD_VELOCITY"],
+        features: submit.flags.contains(.withFeatures) ? ["a", "b"] : [])
+    ]
+    return all
+  }
+
+  private func keep(_ payload: RawSpan, _ correlation: UInt64, _ link: Link) {
+    let message = try! Quarantine(reading: payload)
+    ledger.state.withLock { $0.quarantined += message.records }
+    link.send(.quarantined, correlation: correlation) { Quarantined(count: UInt32(message.records.count)).write(to: &$0) }
+  }
+
+  private func forEach(_ payload: RawSpan, _ body: (String, String) -> Void) {
+    let submit = try! Submit(reading: payload)
+    var ranges: [Range<Int>] = []
+    try! submit.locateRows(in: payload, into: &ranges)
+    for range in ranges {
+      let view = TransactionView(trusted: payload.extracting(range))
+      body(Rows.text(view.id), Rows.text(view.card))
+    }
+  }
+}
+
+/// A coordinator's double: gives every watcher the newest map.
+final class FakeCoordinator: LinkDelegate, @unchecked Sendable {
+  private struct State {
+    var map: ClusterMap?
+    var links: [Link] = []
+    var watches = 0
+  }
+  private let state = Mutex(State())
+  private var listener: LinkListener!
+
+  var endpoint: Endpoint { Endpoint(host: "127.0.0.1", port: listener.port) }
+  /// How many times a client has asked to watch.
+  var watches: Int { state.withLock { $0.watches } }
+
+  func start() async throws {
+    let identity = LinkIdentity(cluster: ClusterID(high: 0xA55A, low: 1), role: .coordinator, name: "coordinator-1")
+    listener = try await LinkListener.bind(
+      group: MultiThreadedEventLoopGroup.singleton, host: "127.0.0.1", port: 0, identity: { identity }
+    ) { _ in self }
+  }
+
+  func publish(_ map: ClusterMap) {
+    let links = state.withLock { state in
+      state.map = map
+      return state.links
+    }
+    for link in links { link.eventLoop.execute { link.send(map, correlation: 1) } }
+  }
+
+  /// Ends every connection, as a coordinator does that goes away.
+  func disconnect() {
+    for link in state.withLock({ state in
+      defer { state.links = [] }
+      return state.links
+    }) {
+      link.eventLoop.execute { link.close() }
+    }
+  }
+
+  func stop() async {
+    await listener.close()
+    disconnect()
+  }
+
+  func linkReady(_ link: Link) {}
+  func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {
+    guard header.kind == .watchMap else { return }
+    let map = state.withLock { state in
+      state.watches += 1
+      state.links.append(link)
+      return state.map
+    }
+    if let map { link.send(map, correlation: header.correlation) }
+  }
+  func linkReadComplete(_ link: Link) {}
+  func linkWritable(_ link: Link, _ isWritable: Bool) {}
+  func linkClosed(_ link: Link, reason: LinkError?) {}
+}
+
+/// A coordinator and workers on 127.0.0.1.
+final class FakeCluster: Sendable {
+  let coordinator = FakeCoordinator()
+  let ledger = Ledger()
+  let workers: [FakeWorker]
+  private let version = Mutex<UInt64>(0)
+
+  init(workers count: Int) async throws {
+    let ledger = ledger
+    workers = (1...count).map { FakeWorker(UInt32($0), ledger) }
+    for worker in workers { try await worker.start() }
+    try await coordinator.start()
+  }
+
+  /// Publishes the next map; `primaries` are indices of workers, one a partition.
+  func publish(primaries: [Int?], gone: Set<Int> = []) {
+    let version = version.withLock { version in
+      version += 1
+      return version
+    }
+    let nodes = Dictionary(uniqueKeysWithValues: workers.map { ($0.node, $0.address) })
+    coordinator.publish(
+      .test(
+        version: version, nodes: nodes, primaries: primaries.map { $0.map { workers[$0].node } },
+        gone: Set(gone.map { workers[$0].node })))
+  }
+
+  func client(on loop: any EventLoop) -> ClusterClient {
+    var options = ClusterClientOptions(coordinators: [coordinator.endpoint], seed: 7)
+    options.backoff = Backoff(base: 1_000_000, limit: 20_000_000)
+    options.link.logger.logLevel = .critical
+    options.logger.logLevel = .critical
+    let client = ClusterClient(options, on: loop)
+    client.start()
+    return client
+  }
+
+  func stop() async {
+    await coordinator.stop()
+    for worker in workers { await worker.stop() }
+  }
+}
+
+extension FakeWorker {
+  /// For scripts: after what the present frame does.
+  func releaseLater() { MultiThreadedEventLoopGroup.singleton.next().execute { self.release() } }
+}
