@@ -45,6 +45,9 @@ public final class Link: @unchecked Sendable {
   /// Payload bound of what is sent.
   var outboundPayloadMax = FrameHeader.payloadMaxBeforeHello
 
+  /// Writes to the channel so far. Frames sent by writes tells how well they are joined.
+  public private(set) var writeCount = 0
+
   private var outbound = WireWriter(capacity: 16 * 1024)
   private var isReading = false
   private var isFlushScheduled = false
@@ -123,6 +126,7 @@ public final class Link: @unchecked Sendable {
     var buffer = context.channel.allocator.buffer(capacity: outbound.count)
     buffer.writeBytes(outbound.bytes)
     outbound.bytes.removeAll(keepingCapacity: outbound.bytes.capacity <= options.outboundHighWater)
+    writeCount += 1
     context.writeAndFlush(NIOAny(buffer), promise: nil)
     guard phase == .ready, !context.channel.isWritable else { return }
     let waiting = (try? context.channel.syncOptions?.getOption(ChannelOptions.bufferedWritableBytes)) ?? 0
