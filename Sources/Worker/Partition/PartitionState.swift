@@ -25,7 +25,8 @@ public final class PartitionState {
 
   public var bundle: Bundle? { bundles.last }
   public var entityCount: Int { entities?.count ?? 0 }
-  public var memoryBytes: Int { dedup.memoryBytes + (entities?.memoryBytes ?? 0) }
+  public var entityBytes: Int { entities?.memoryBytes ?? 0 }
+  public var memoryBytes: Int { dedup.memoryBytes + entityBytes }
 
   /// Time to log with a record written at `now`.
   public func nextLoggedTime(now: Int64) -> Int64 {

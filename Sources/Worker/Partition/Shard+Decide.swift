@@ -1,8 +1,8 @@
 import Models
 import Wire
 
-/// Buffers of one call to `decide`, reused.
-struct DecideWork {
+/// Buffers of one call to `decide`, reused. A class, so that its parts may be accessed side by side.
+final class DecideWork {
   var matrix: [Double] = []
   var flags: [Decision.Flags] = []
   var decisions: [Decision] = []

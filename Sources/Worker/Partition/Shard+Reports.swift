@@ -23,6 +23,7 @@ extension Shard {
     public var entities = 0
     public var dedupEntries = 0
     public var stateBytes = 0
+    public var entityBytes = 0
   }
 
   public var totals: Totals {
@@ -32,6 +33,7 @@ extension Shard {
       totals.entities += partition.state.entityCount
       totals.dedupEntries += partition.state.dedup.count
       totals.stateBytes += partition.state.memoryBytes
+      totals.entityBytes += partition.state.entityBytes
     }
     return totals
   }

@@ -36,7 +36,7 @@ public final class Shard {
     var end: Offset
   }
 
-  var work = DecideWork()
+  let work = DecideWork()
   private var actions: [ReplicaAction] = []
 
   /// `dedupHorizon` in ms.

@@ -65,7 +65,7 @@ public final class Worker: Sendable {
         onDurable: { node.journalDurable($0) },
         onFatal: { error in
           // R15: whatever was not synced may or may not be there. The storage is not to be relied on any more.
-          if case .file = error { try? directory.distrust(reason: "\(error)") }
+          if error.distrustsStorage { try? directory.distrust(reason: "\(error)") }
           node.stop(because: "the log can't be written: \(error)")
         }))
 
@@ -130,8 +130,8 @@ public final class Worker: Sendable {
     await node.closeLinks()
     node.sinks.flush()
     node.sinks.close()
-    node.journal.close()
-    try? node.directory.markClean()
+    let isWhole = node.journal.close()
+    if isWhole { try? node.directory.markClean() }
     node.directory.close()
     try? await threads.shutdownGracefully()
     try? await node.group.shutdownGracefully()

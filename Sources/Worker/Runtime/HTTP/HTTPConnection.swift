@@ -95,7 +95,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     timer.cancel()
     abandonIntake()
     if case .handling(let current) = service { loop.shared.release(bodyBytes: current.bodyBytes) }
-    for case .request(let incoming) in waiting { incoming.release(loop.shared) }
+    for case .request(let incoming) in waiting { loop.shared.release(bodyBytes: incoming.bodyBytes) }
     waiting.removeAll()
     service = .none
     context = nil
@@ -167,10 +167,12 @@ final class HTTPConnection: ChannelDuplexHandler {
     intakeSince = .now()
   }
 
-  /// Reads no further request; what has come of one is forgotten.
-  func abandonIntake() {
-    if case .body(let incoming) = intake { incoming.release(loop.shared) }
-    intake = .refused
+  /// Reads no further request. Gives the one that was being read, without its body.
+  @discardableResult func abandonIntake() -> HTTPIncoming? {
+    defer { intake = .refused }
+    guard case .body(var incoming) = intake else { return nil }
+    incoming.release(loop.shared)
+    return incoming
   }
 
   // MARK: - Answers

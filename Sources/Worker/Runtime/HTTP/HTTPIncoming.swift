@@ -23,7 +23,12 @@ struct HTTPIncoming {
   /// After a request to upgrade the decoder reads no further: the connection can't be used again.
   var keepsAlive: Bool { head.isKeepAlive && head.method != .CONNECT && !head.headers.contains(name: "upgrade") }
 
-  func release(_ shared: HTTPShared) { shared.release(bodyBytes: bodyBytes) }
+  /// Gives back what was reserved, and the body with it.
+  mutating func release(_ shared: HTTPShared) {
+    shared.release(bodyBytes: bodyBytes)
+    bodyBytes = 0
+    body = ByteBuffer()
+  }
 
   /// Judges the head; a body over the bound is refused before a byte of it is taken.
   mutating func begin(_ options: HTTPOptions) throws(HTTPProblem) {
@@ -117,9 +122,6 @@ extension HTTPConnection {
   /// Answers, in its turn, the request that is being read, and reads no further one.
   func refuse(_ problem: HTTPProblem) {
     if case .refused = intake { return }
-    var refused: HTTPIncoming?
-    if case .body(let incoming) = intake { refused = incoming }
-    abandonIntake()
-    waiting.append(.refusal(problem, refused))
+    waiting.append(.refusal(problem, abandonIntake()))
   }
 }

@@ -66,6 +66,13 @@ public final class HTTPServer: Sendable {
         ])
       throw ChannelError.operationUnsupported
     }
+    let handler = try tls.map { context in
+      do { return try TLSHandler(server: context) } catch {
+        loop.shared.endConnection()
+        throw error
+      }
+    }
+    // Gives its place back by itself when it ends.
     let connection = HTTPConnection(loop, waitsForTLS: tls != nil)
     var limits = NIOHTTPDecoderLimitConfiguration()
     limits.maxHeaderFieldSize = loop.options.headMax
@@ -73,7 +80,7 @@ public final class HTTPServer: Sendable {
     limits.maxHeaderFieldCount = loop.options.headerCountMax
     let pipeline = channel.pipeline.syncOperations
     try pipeline.addHandler(HTTPDoor(connection, expectsTLS: tls != nil))
-    if let tls { try pipeline.addHandler(TLSHandler(server: tls)) }
+    if let handler { try pipeline.addHandler(handler) }
     try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)))
     try pipeline.addHandler(connection)
   }
