@@ -12,7 +12,10 @@ final class HTTPClient: @unchecked Sendable {
   }
 
   /// What came instead of a response.
-  enum Ending: Error { case closed, unreadable(String) }
+  enum Ending: Error {
+    case closed
+    case unreadable(String)
+  }
 
   private let channel: any NIOCore.Channel
   private var stream: AsyncStream<[UInt8]>.Iterator

@@ -111,6 +111,8 @@ import Wire
     #expect(try await ask("gone-1", "gone-2") == 503)
     #expect(try await ask("busy-1", "gone-2") == 200)
     #expect(try await ask("busy-1", "ok-2") == 200)
+    let mixed = try await client.ask("POST", "/v1/decisions", "[{},\(HTTPFixture.transaction("busy-1"))]")
+    #expect(mixed.status == 200)
     await fixture.server.close()
   }
 

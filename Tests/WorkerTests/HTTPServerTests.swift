@@ -154,6 +154,28 @@ import Wire
     fixture.gateway.release()  // too late: it must go nowhere
   }
 
+  @Test func aSecondAnswerToARequestIsNotTheNextOnes() async throws {
+    let server = try await HTTPServer.bind(
+      group: MultiThreadedEventLoopGroup.singleton, host: "127.0.0.1", port: 0, metrics: MetricsRegistry()
+    ) { _ in
+      let router = HTTPRouter()
+      var earlier: HTTPReply?
+      router.on(.GET, "/first") { _, reply in
+        earlier = reply
+        reply(.text("first"))
+      }
+      router.on(.GET, "/second") { _, reply in
+        earlier?(.text("stale"))
+        reply(.text("second"))
+      }
+      return router
+    }
+    let client = try await HTTPClient.connect(port: server.port)
+    #expect(try await client.ask("GET", "/first").body == "first")
+    #expect(try await client.ask("GET", "/second").body == "second")
+    await server.close()
+  }
+
   // MARK: - Listening
 
   @Test func aPortInUseIsToldInOneLine() async throws {

@@ -207,7 +207,13 @@ struct PrometheusText {
       guard rest.popFirst() == "}" else { throw Defect(line: line, what: "no brace") }
     }
     guard rest.popFirst() == " " else { throw Defect(line: line, what: "no space") }
-    let value: Double? = switch rest { case "NaN": .nan; case "+Inf": .infinity; case "-Inf": -.infinity; default: Double(rest) }
+    let value: Double? =
+      switch rest {
+      case "NaN": .nan
+      case "+Inf": .infinity
+      case "-Inf": -.infinity
+      default: Double(rest)
+      }
     guard let value else { throw Defect(line: line, what: "a value") }
     return Sample(name: String(name), labels: labels, value: value)
   }

@@ -51,8 +51,11 @@ final class DecisionService {
   private func refuse(_ defect: TransactionBatch.Defect, _ request: HTTPRequest, _ reply: HTTPReply) {
     let problem: HTTPProblem
     switch defect {
-    case .kind: problem = HTTPProblem(.badRequest, "malformed_json", "a transaction is a JSON object; an array of them is taken too")
-    case .empty: problem = HTTPProblem(.badRequest, "empty_array", "the array is empty; it takes 1 to \(TransactionBatch.rowsMax) transactions")
+    case .kind:
+      problem = HTTPProblem(.badRequest, "malformed_json", "a transaction is a JSON object; an array of them is taken too")
+    case .empty:
+      problem = HTTPProblem(
+        .badRequest, "empty_array", "the array is empty; it takes 1 to \(TransactionBatch.rowsMax) transactions")
     case .tooMany:
       problem = HTTPProblem(
         .payloadTooLarge, "too_many_transactions", "an array takes at most \(TransactionBatch.rowsMax) transactions; send several")
