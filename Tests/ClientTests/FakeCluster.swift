@@ -9,8 +9,8 @@ import Synchronization
 final class Ledger: Sendable {
   struct Entry {
     var offset: UInt64
-    /// By the frame that brought it first.
-    var firstSent: Int64
+    /// Wall clock, ms, when a frame brought it first.
+    var arrived: Int64
     var deciding = 0
   }
 
@@ -18,8 +18,8 @@ final class Ledger: Sendable {
     var entries: [String: Entry] = [:]
     /// Ids in the order in which they came first, with their cards.
     var order: [(id: String, card: String)] = []
-    /// Ids that came again with a first-sent time later than the first time.
-    var laterFirstSent: [String] = []
+    /// Ids that came again with a first-sent time after they had first come.
+    var sentTooLate: [String] = []
     var quarantined: [Quarantine.Record] = []
   }
 
@@ -47,7 +47,7 @@ final class FakeWorker: LinkDelegate, @unchecked Sendable {
   private struct State {
     var script: @Sendable (Int) -> Reply = { _ in .decide }
     var frames = 0
-    var held: [(Link, UInt64, [UInt8])] = []
+    var held: [(Link, FrameHeader, [UInt8])] = []
     var links: [Link] = []
   }
   private let state = Mutex(State())
@@ -86,8 +86,8 @@ final class FakeWorker: LinkDelegate, @unchecked Sendable {
       defer { state.held = [] }
       return state.held
     }
-    for (link, correlation, payload) in held {
-      link.eventLoop.execute { self.decide(payload.span.bytes, correlation, link) }
+    for (link, header, payload) in held {
+      link.eventLoop.execute { self.settle(payload.span.bytes, header, link) }
     }
   }
 
@@ -107,15 +107,15 @@ final class FakeWorker: LinkDelegate, @unchecked Sendable {
     let reply = script(frame)
     if header.kind == .submit { note(payload) }
     switch reply {
-    case .decide where header.kind == .quarantine: keep(payload, header.correlation, link)
-    case .decide: decide(payload, header.correlation, link)
+    case .decide: settle(payload, header, link)
     case .decideAndDrop:
-      _ = outcomes(payload)
+      if header.kind == .submit { _ = outcomes(payload) }
       link.close()
     case .drop: link.close()
     case .hold:
       let copy = payload.withUnsafeBytes { [UInt8]($0) }
-      state.withLock { $0.held.append((link, header.correlation, copy)) }
+      state.withLock { $0.held.append((link, header, copy)) }
+    case .retry where header.kind == .quarantine, .reject where header.kind == .quarantine: settle(payload, header, link)
     case .retry(let code):
       answer(payload, header.correlation, link) { _ in
         var outcome = Decisions.Outcome(status: .retry)
@@ -134,24 +134,26 @@ final class FakeWorker: LinkDelegate, @unchecked Sendable {
 
   // MARK: - Answers
 
-  /// The first-sent time of a row sent again must not rise: by it the cluster knows that it is a retry.
+  /// The first-sent time of a row sent again stays: by it the cluster knows that it is a retry.
   private func note(_ payload: RawSpan) {
     let submit = try! Submit(reading: payload)
     forEach(payload) { id, card in
       ledger.state.withLock { state in
         if let known = state.entries[id] {
-          if submit.firstSent > known.firstSent { state.laterFirstSent.append(id) }
+          if submit.firstSent > known.arrived { state.sentTooLate.append(id) }
         } else {
-          state.entries[id] = Ledger.Entry(offset: UInt64(state.order.count), firstSent: submit.firstSent)
+          state.entries[id] = Ledger.Entry(offset: UInt64(state.order.count), arrived: ClientClock.wall())
           state.order.append((id, card))
         }
       }
     }
   }
 
-  private func decide(_ payload: RawSpan, _ correlation: UInt64, _ link: Link) {
+  /// Decides rows, keeps unreadable records.
+  private func settle(_ payload: RawSpan, _ header: FrameHeader, _ link: Link) {
+    guard header.kind == .submit else { return keep(payload, header.correlation, link) }
     let answer = outcomes(payload)
-    link.send(.decisions, correlation: correlation) { answer.write(to: &$0) }
+    link.send(.decisions, correlation: header.correlation) { answer.write(to: &$0) }
   }
 
   private func outcomes(_ payload: RawSpan) -> Decisions {

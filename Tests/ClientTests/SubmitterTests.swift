@@ -92,7 +92,7 @@ import Wire
     #expect(cluster.workers[2].frames > 0)
     cluster.ledger.state.withLock { state in
       #expect(state.entries.count == 4_000)
-      #expect(state.laterFirstSent.isEmpty, "rows are sent again with their first-sent time")
+      #expect(state.sentTooLate.isEmpty, "rows are sent again with their first-sent time")
     }
     await cluster.stop()
   }
@@ -138,7 +138,7 @@ import Wire
     options.requestTimeout = 30_000_000
     let (reports, _) = try await run(cluster, rows: Self.rows(20, cards: 20), options: options)
     #expect(reports.count == 20)
-    #expect(reports.values.allSatisfy { $0.times == 1 && $0.kind == .decided && $0.attempts == 2 })
+    #expect(reports.values.allSatisfy { $0.times == 1 && $0.kind == .decided && $0.attempts >= 2 })
     await cluster.stop()
   }
 
@@ -223,7 +223,7 @@ import Wire
     let endpoint = cluster.coordinator.endpoint
     await cluster.stop()
     let client = cluster.client(on: MultiThreadedEventLoopGroup.singleton.next())
-    let error = await #expect(throws: ClientError.self) { try await client.map(within: 50_000_000) }
+    let error = await #expect(throws: ClientError.self) { try await client.map(within: 1_000_000_000) }
     client.close()
     let text = "\(error!)"
     #expect(text.contains("\(endpoint)") && text.contains("nothing listens there"))
