@@ -1,0 +1,72 @@
+import Wire
+
+extension CoordinatorCore {
+  mutating func take(
+    _ session: SessionID, _ correlation: UInt64, _ request: CoordinatorRequest, _ now: Int64,
+    _ actions: inout [CoordinatorAction]
+  ) {
+    func answer(_ answer: CoordinatorAnswer) { actions.append(.send(session, correlation: correlation, answer)) }
+    switch request {
+    case .heartbeat(let heartbeat): answer(heard(heartbeat, session, now))
+    case .map: answer(.map(state.map))
+    case .watch(let known): watchers[session] = Watcher(correlation: correlation, known: known, lastPush: .min / 2)
+    case .bundle(let id):
+      if state.bundles.contains(id) {
+        actions.append(.sendBundle(session, correlation: correlation, id))
+      } else {
+        answer(.failure(Failure(.notFound, "there is no bundle \(id) here")))
+      }
+    case .status: answer(.status(status(now)))
+    case .propose(let proposal) where state.partition(proposal.partition) == nil:
+      answer(.failure(Failure(.notFound, "there is no partition \(proposal.partition) here")))
+    case .propose(let proposal) where proposal.version > state.partition(proposal.partition)!.version && isIdle:
+      answer(
+        .failure(
+          Failure(.conflict, "\(proposal.partition) is at \(proposal.version) there and older here: the store was restored (R2)")))
+    case .join, .propose, .publish:
+      guard waiting.count < CoordinatorPolicy.waitingMax else {
+        return answer(.failure(Failure(.busy, "\(waiting.count) requests wait for the store: try again later")))
+      }
+      waiting.append(Waiting(session: session, correlation: correlation, request: request, since: now))
+    }
+  }
+
+  private var isIdle: Bool { if case .idle = phase { true } else { false } }
+
+  /// Does what a draft owes, now that it is durable or has turned out to change nothing.
+  mutating func carryOut(_ effects: [ClusterDraft.Effect], _ now: Int64, _ actions: inout [CoordinatorAction]) {
+    for effect in effects {
+      switch effect {
+      case .joined(let session, let correlation, let node):
+        joined(node, session, now, &actions)
+        let accepted = JoinAccepted(cluster: state.cluster.id, node: node, settings: state.settings)
+        actions.append(.send(session, correlation: correlation, .joined(accepted)))
+        watchers[session] = Watcher(correlation: 0, known: .none, lastPush: .min / 2)
+      case .proposalAnswered(let session, let correlation, let outcome, let partition):
+        let record = state.partition(partition)!
+        actions.append(.send(session, correlation: correlation, .proposal(ISRAnswer(outcome: outcome, record: record))))
+      case .bundlePublished(let session, let correlation, let bundle):
+        let phase: BundlePublished.State =
+          state.rollout.active == bundle ? .active : state.rollout.candidate == bundle ? .candidate : .stored
+        let published = BundlePublished(bundle: bundle, state: phase, map: MapVersion(state.revision))
+        actions.append(.send(session, correlation: correlation, .published(published)))
+      case .failed(let session, let correlation, let failure):
+        actions.append(.send(session, correlation: correlation, .failure(failure)))
+      case .note(let event): actions.append(.note(event))
+      }
+    }
+  }
+
+  /// Tells watchers of a newer map, each at most once in `pushMilliseconds` unless a primary has moved.
+  mutating func pushMaps(_ now: Int64, _ actions: inout [CoordinatorAction]) {
+    let version = MapVersion(state.revision)
+    let due = watchers.filter { $0.value.known < version && now - $0.value.lastPush >= policy.pushMilliseconds }
+    guard !due.isEmpty else { return }
+    let map = state.map
+    for session in due.keys.sorted() {
+      watchers[session]?.known = version
+      watchers[session]?.lastPush = now
+      actions.append(.send(session, correlation: due[session]!.correlation, .map(map)))
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import Wire
+
+/// Something an operator wants to find in the log afterwards.
+public enum CoordinatorEvent: Equatable, Sendable {
+  case nodeJoined(NodeID, name: String)
+  case nodeRestarted(NodeID, name: String, Incarnation)
+  case storageReplaced(NodeID, name: String)
+  case nodeReturned(NodeID, name: String)
+  case nodeGone(NodeID, name: String, reason: String)
+  case joinRefused(name: String, reason: String)
+  case partitionsFounded(count: Int, workers: Int)
+  case primaryChanged(PartitionID, from: NodeID?, to: NodeID, Epoch)
+  case noPrimary(PartitionID)
+  case removedFromISR(PartitionID, NodeID, reason: String)
+  case addedToISR(PartitionID, NodeID)
+  case proposalRefused(PartitionID, ISRAnswer.Outcome)
+  case replicaPlaced(PartitionID, NodeID)
+  case replicaDropped(PartitionID, NodeID)
+  case bundleStored(BundleID, bytes: Int)
+  case bundleActivated(BundleID)
+  case settingsChanged
+  case pauseNoticed(milliseconds: Int64)
+  case conflict
+
+  /// Whether it deserves more than the level `info`.
+  public var isWarning: Bool {
+    switch self {
+    case .storageReplaced, .nodeGone, .joinRefused, .noPrimary, .pauseNoticed, .conflict: true
+    default: false
+    }
+  }
+
+  /// Static text; what varies is in `metadata`.
+  public var message: String {
+    switch self {
+    case .nodeJoined: "worker joined"
+    case .nodeRestarted: "worker restarted"
+    case .storageReplaced: "worker came back with another disk, its roles are taken away"
+    case .nodeReturned: "worker is back"
+    case .nodeGone: "worker is gone"
+    case .joinRefused: "worker refused"
+    case .partitionsFounded: "partitions placed for the first time"
+    case .primaryChanged: "primary changed"
+    case .noPrimary: "partition has no electable replica alive and waits"
+    case .removedFromISR: "replica removed from the in-sync set"
+    case .addedToISR: "replica added to the in-sync set"
+    case .proposalRefused: "proposal refused"
+    case .replicaPlaced: "replica placed"
+    case .replicaDropped: "replica dropped"
+    case .bundleStored: "bundle stored"
+    case .bundleActivated: "bundle activated"
+    case .settingsChanged: "cluster settings changed by the configuration"
+    case .pauseNoticed: "the coordinator was paused; all leases start anew"
+    case .conflict: "the store was changed by another coordinator; reading it again"
+    }
+  }
+
+  public var metadata: [(key: String, value: String)] {
+    switch self {
+    case .nodeJoined(let node, let name), .storageReplaced(let node, let name), .nodeReturned(let node, let name):
+      [("node", "\(node)"), ("name", name)]
+    case .nodeRestarted(let node, let name, let incarnation):
+      [("node", "\(node)"), ("name", name), ("incarnation", "\(incarnation)")]
+    case .nodeGone(let node, let name, let reason): [("node", "\(node)"), ("name", name), ("reason", reason)]
+    case .joinRefused(let name, let reason): [("name", name), ("reason", reason)]
+    case .partitionsFounded(let count, let workers): [("partitions", "\(count)"), ("workers", "\(workers)")]
+    case .primaryChanged(let partition, let from, let to, let epoch):
+      [("partition", "\(partition)"), ("from", from.map { "\($0)" } ?? "none"), ("to", "\(to)"), ("epoch", "\(epoch)")]
+    case .noPrimary(let partition): [("partition", "\(partition)")]
+    case .removedFromISR(let partition, let node, let reason):
+      [("partition", "\(partition)"), ("node", "\(node)"), ("reason", reason)]
+    case .addedToISR(let partition, let node), .replicaPlaced(let partition, let node), .replicaDropped(let partition, let node):
+      [("partition", "\(partition)"), ("node", "\(node)")]
+    case .proposalRefused(let partition, let outcome): [("partition", "\(partition)"), ("outcome", "\(outcome)")]
+    case .bundleStored(let bundle, let bytes): [("bundle", "\(bundle)"), ("bytes", "\(bytes)")]
+    case .bundleActivated(let bundle): [("bundle", "\(bundle)")]
+    case .pauseNoticed(let milliseconds): [("milliseconds", "\(milliseconds)")]
+    case .settingsChanged, .conflict: []
+    }
+  }
+}

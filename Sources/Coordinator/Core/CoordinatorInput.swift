@@ -1,0 +1,55 @@
+import Wire
+
+/// One connection, numbered by the runtime. Never reused.
+public struct SessionID: Hashable, Comparable, Sendable, CustomStringConvertible {
+  public let rawValue: UInt64
+  public init(_ rawValue: UInt64) { self.rawValue = rawValue }
+  public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+  public var description: String { "s\(rawValue)" }
+}
+
+/// Names one transaction until the store has answered.
+public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
+  public let rawValue: UInt64
+  public init(_ rawValue: UInt64) { self.rawValue = rawValue }
+  public var description: String { "t\(rawValue)" }
+}
+
+/// What happens to the coordinator.
+public enum CoordinatorInput: Sendable {
+  case request(SessionID, correlation: UInt64, CoordinatorRequest)
+  /// The connection is over.
+  case closed(SessionID)
+  case probed(NodeID, ProbeResult)
+  /// The transaction is durable, at the store's new revision.
+  case committed(TransactionID, revision: UInt64)
+  /// A condition did not hold: somebody else writes to the store.
+  case refused(TransactionID)
+  /// The store's contents, after a refusal.
+  case reloaded(ClusterState)
+  /// Time passes. Due every 10 to 50 ms.
+  case tick
+}
+
+/// What peers ask for. Sender's role and name have been checked against its certificate.
+public enum CoordinatorRequest: Sendable {
+  case join(Join)
+  case heartbeat(Heartbeat)
+  case map
+  case watch(known: MapVersion)
+  case propose(ISRProposal)
+  /// The contents' hash has been checked.
+  case publish(PublishBundle)
+  case bundle(BundleID)
+  case status
+}
+
+/// What a look at a suspect's data port found.
+public enum ProbeResult: Equatable, Sendable {
+  /// A worker answered, and this is what it is.
+  case answered(StorageID, Incarnation)
+  /// Nobody listens there: the process is dead.
+  case refused
+  /// Nothing came back; it may be the network. Only the lease decides.
+  case silent
+}

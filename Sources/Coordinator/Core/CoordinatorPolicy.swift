@@ -1,0 +1,42 @@
+import Wire
+
+/// What the operator decides about the coordinator's own conduct; the cluster's settings are in `ClusterSettings`.
+public struct CoordinatorPolicy: Sendable {
+  public var settings: ClusterSettings
+  /// Partitions to found, 1 to `ClusterLimit.partitions`. Has no effect on a cluster that has its partitions.
+  public var partitions: Int
+  /// Workers to wait for before the partitions are placed, at least `settings.minInSync`.
+  public var expectedWorkers: Int
+  /// A node must have been back for this long before it gets its primaries back.
+  public var settleMilliseconds: Int64 = 10_000
+  /// A node gone for this long has its replicas placed on others, where there are any.
+  public var lostAfterMilliseconds: Int64 = 300_000
+  /// Distance between two rounds of balancing and re-replication.
+  public var reviewMilliseconds: Int64 = 1_000
+  /// Primaries handed back in a round.
+  public var handBacksPerReview = 4
+  /// Replicas that may be copied at a time, in the whole cluster.
+  public var learnersMax = 16
+  /// Distance between two probes of a suspect.
+  public var probeMilliseconds: Int64 = 100
+  /// A proposal whose member is not fit yet waits this long for it to become fit before it is refused, so that a primary
+  /// that proposes again at once can't turn refusals into a storm.
+  public var proposalPatienceMilliseconds: Int64 = 200
+  /// Distance between two maps pushed to a watcher, but for those that move a primary.
+  public var pushMilliseconds: Int64 = 20
+
+  /// Requests that may wait for a commit; more are refused as `busy`.
+  public static let waitingMax = 65_536
+  public static let bundlesMax = 1_000
+
+  public init(settings: ClusterSettings = ClusterSettings(), partitions: Int = 16, expectedWorkers: Int? = nil) {
+    self.settings = settings
+    self.partitions = partitions
+    self.expectedWorkers = expectedWorkers ?? settings.replicas
+  }
+
+  /// A node silent for this long is suspect.
+  var suspectMilliseconds: Int64 { Int64(settings.leaseMilliseconds) / 2 }
+  /// If this much time passes between two steps, it was the coordinator that slept (R11).
+  var pauseMilliseconds: Int64 { max(100, Int64(settings.leaseMilliseconds) / 4) }
+}

@@ -1,0 +1,54 @@
+import Wire
+
+extension ClusterDraft {
+  /// Brings every partition's record in line with who is there: elects where the primary is gone, restarted or stripped,
+  /// and takes dead followers out of in-sync sets.
+  mutating func failOver() {
+    let members = Dictionary(uniqueKeysWithValues: state.nodes.map { ($0.id, $0) })
+    for index in state.partitions.indices {
+      let partition = state.partitions[index]
+      let gone = Set(partition.isr.filter { members[$0.node]?.state == .gone }.map(\.node))
+      if isServed(partition, members) {
+        shrink(index, gone.subtracting([partition.primary?.node].compactMap { $0 }))
+      } else if let member = candidate(for: partition, members) {
+        elect(member, at: index, dropping: gone.subtracting([member.node]), reason: "gone")
+      }
+    }
+  }
+
+  /// Whether the primary on record is still that node, disk and process, and not given up.
+  private func isServed(_ partition: PartitionRecord, _ members: [NodeID: NodeRecord]) -> Bool {
+    guard let primary = partition.primary, let node = members[primary.node] else { return false }
+    return node.member == primary && node.state != .gone
+  }
+
+  /// Who is to be primary (R6): in sync rather than eligible, then by preference. Nil: nobody electable is there.
+  func candidate(for partition: PartitionRecord, _ members: [NodeID: NodeRecord]) -> Member? {
+    func rank(_ node: NodeID) -> Int? {
+      guard let known = partition.electable(node), let now = members[node], liveness.fit.contains(node),
+        now.state == .alive, known.holdsSameData(as: now.member, state.settings.durability)
+      else { return nil }
+      return (partition.isr(node) == nil ? 2 : 0) + (now.draining ? 1 : 0)
+    }
+    let ranked = partition.replicas.enumerated().compactMap { place, node in rank(node).map { ($0, place, node) } }
+    return ranked.min { ($0.0, $0.1) < ($1.0, $1.1) }.flatMap { members[$0.2]?.member }
+  }
+
+  mutating func elect(_ member: Member, at index: Int, dropping dead: Set<NodeID>, reason: String) {
+    let before = state.partitions[index]
+    let minInSync = state.settings.minInSync
+    updatePartition(at: index) { $0.elect(member, dropping: dead, minInSync: minInSync) }
+    note(.primaryChanged(before.id, from: before.primary?.node, to: member.node, state.partitions[index].epoch))
+    for node in dead.sorted() { note(.removedFromISR(before.id, node, reason: reason)) }
+  }
+
+  private mutating func shrink(_ index: Int, _ dead: Set<NodeID>) {
+    guard !dead.isEmpty else { return }
+    let minInSync = state.settings.minInSync
+    updatePartition(at: index) { record in
+      let removed = record.isr.filter { dead.contains($0.node) }
+      record.setISR(record.isr.filter { !dead.contains($0.node) }, removed: removed, minInSync: minInSync)
+    }
+    for node in dead.sorted() { note(.removedFromISR(state.partitions[index].id, node, reason: "gone")) }
+  }
+}

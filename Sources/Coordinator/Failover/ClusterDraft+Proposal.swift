@@ -1,0 +1,53 @@
+import Wire
+
+extension ClusterDraft {
+  /// R4: a primary's proposal, accepted by compare-and-set on the record it names, or refused. Nil: not decidable yet,
+  /// because its member may become fit at any moment.
+  mutating func decide(_ proposal: ISRProposal, mayWait: Bool) -> ISRAnswer.Outcome? {
+    guard let index = state.partitionIndex(proposal.partition) else {
+      preconditionFailure("\(proposal.partition) is checked before it is decided on")
+    }
+    let record = state.partitions[index]
+    if proposal.version != record.version { return .outdated }  // a later version settles it already
+    if let refusal = refusal(of: proposal, record) {
+      if refusal == .notFit, mayWait { return nil }
+      updatePartition(at: index) { $0.refuse() }
+      note(.proposalRefused(record.id, refusal))
+      return refusal
+    }
+    let minInSync = state.settings.minInSync
+    let others = record.isr.filter { $0.node != proposal.member.node }
+    switch proposal.change {
+    case .add:
+      updatePartition(at: index) { $0.setISR(others + [proposal.member], minInSync: minInSync) }
+      note(.addedToISR(record.id, proposal.member.node))
+    case .remove:
+      let removed = record.isr.filter { $0.node == proposal.member.node }
+      updatePartition(at: index) { $0.setISR(others, removed: removed, minInSync: minInSync) }
+      note(.removedFromISR(record.id, proposal.member.node, reason: "asked for by the primary"))
+    }
+    return .accepted
+  }
+
+  private func refusal(of proposal: ISRProposal, _ record: PartitionRecord) -> ISRAnswer.Outcome? {
+    let durability = state.settings.durability
+    guard let primary = record.primary, proposal.epoch == record.epoch, proposal.proposer == primary.node,
+      proposal.proposerIncarnation == primary.incarnation
+    else { return .fenced }
+    let member = proposal.member
+    switch proposal.change {
+    case .remove:
+      if member.node == primary.node { return .ownRemoval }
+      guard let known = record.isr(member.node) else { return .notFit }
+      return known.holdsSameData(as: member, durability) ? nil : .otherStorage
+    case .add:
+      guard record.replicas.contains(member.node), let node = state.node(member.node) else { return .notFit }
+      // R1, R4: the acknowledgements that admit it are those of the disk (and process) that is there now.
+      guard node.member.holdsSameData(as: member, durability) else { return .otherStorage }
+      guard node.state == .alive, liveness.fit.contains(member.node) else { return .notFit }
+      // R9: it must be able to decide at once.
+      if let active = state.rollout.active, liveness.bundles[member.node]?.contains(active) != true { return .notFit }
+      return nil
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import Wire
+
+/// The state as it is to become: the edits of one transaction, and what is owed to others once it has committed.
+struct ClusterDraft {
+  private(set) var state: ClusterState
+  /// What holds of the nodes now, beyond their records.
+  var liveness: Liveness
+  /// Carried out after the commit, in order.
+  var effects: [Effect] = []
+
+  private let base: ClusterState
+  private var changedNodes: Set<NodeID> = []
+  private var changedPartitions: Set<PartitionID> = []
+  private var bundlesToStore: [(id: BundleID, contents: [UInt8])] = []
+
+  init(_ state: ClusterState, _ liveness: Liveness) {
+    self.state = state
+    self.liveness = liveness
+    base = state
+  }
+
+  // MARK: Edits
+
+  mutating func updateNode(_ id: NodeID, _ body: (inout NodeRecord) -> Void) {
+    guard let index = state.nodeIndex(id) else { preconditionFailure("\(id) is not known") }
+    body(&state.nodes[index])
+    changedNodes.insert(id)
+  }
+
+  mutating func addNode(_ node: NodeRecord) {
+    precondition(node.id > state.nodes.last?.id ?? NodeID(0), "node ids only rise")
+    state.nodes.append(node)
+    changedNodes.insert(node.id)
+  }
+
+  /// Changes one record. Whatever the change is, it raises the version, and the epoch never falls (R1, R2).
+  mutating func updatePartition(at index: Int, _ body: (inout PartitionRecord) -> Void) {
+    let before = state.partitions[index]
+    body(&state.partitions[index])
+    let after = state.partitions[index]
+    precondition(after.version > before.version, "\(after.id): a change raises the record's version")
+    precondition(after.epoch >= before.epoch, "\(after.id): epochs only rise")
+    precondition(after.primary == before.primary || after.primary == nil || after.epoch > before.epoch, "\(after.id): a new primary has a new epoch")
+    if let problem = after.problem { preconditionFailure(problem) }
+    changedPartitions.insert(after.id)
+  }
+
+  mutating func found(_ partitions: [PartitionRecord]) {
+    precondition(state.partitions.isEmpty, "partitions are founded once")
+    state.partitions = partitions
+    changedPartitions.formUnion(partitions.map(\.id))
+  }
+
+  mutating func updateRollout(_ body: (inout RolloutRecord) -> Void) { body(&state.rollout) }
+
+  mutating func updateSettings(_ settings: ClusterSettings) { state.settings = settings }
+
+  mutating func store(_ id: BundleID, _ contents: [UInt8]) {
+    guard state.bundles.insert(id).inserted else { return }
+    bundlesToStore.append((id, contents))
+  }
+
+  mutating func note(_ event: CoordinatorEvent) { effects.append(.note(event)) }
+
+  // MARK: Outcome
+
+  /// The compare-and-set that turns the base into this draft; nil where nothing has changed.
+  func transaction() -> MetadataTransaction? {
+    var transaction = MetadataTransaction()
+    func replace(_ key: MetadataKey, _ value: [UInt8]) {
+      transaction.replace(key, at: base.revisions[key] ?? 0, with: value)
+    }
+    for id in changedNodes.sorted() where state.node(id) != base.node(id) { replace(.node(id), state.node(id)!.encoded) }
+    for id in changedPartitions.sorted() { replace(.partition(id), state.partition(id)!.encoded) }
+    if state.rollout != base.rollout { replace(.rollout, state.rollout.encoded) }
+    if state.settings != base.settings { replace(.settings, state.settings.encoded) }
+    for bundle in bundlesToStore { replace(.bundle(bundle.id), bundle.contents) }
+    return transaction.puts.isEmpty ? nil : transaction
+  }
+
+  /// Whether somebody became or stopped being a primary: such a map is pushed at once.
+  var movesPrimaries: Bool {
+    changedPartitions.contains { state.partition($0)?.epoch != base.partition($0)?.epoch }
+  }
+
+  /// The state after `transaction` has committed at `revision`.
+  func committed(_ transaction: MetadataTransaction, at revision: UInt64) -> ClusterState {
+    var state = state
+    state.revision = revision
+    for put in transaction.puts { state.revisions[put.key] = revision }
+    return state
+  }
+}
+
+extension ClusterDraft {
+  /// What is owed once a change is durable; never before (R1).
+  enum Effect: Equatable, Sendable {
+    case joined(SessionID, correlation: UInt64, NodeID)
+    case proposalAnswered(SessionID, correlation: UInt64, ISRAnswer.Outcome, PartitionID)
+    case bundlePublished(SessionID, correlation: UInt64, BundleID)
+    case failed(SessionID, correlation: UInt64, Failure)
+    case note(CoordinatorEvent)
+  }
+
+  /// Facts about the nodes that are in no record: they are true now, and may be false in a second.
+  struct Liveness: Equatable, Sendable {
+    /// Connected, heard within half the lease, of the incarnation on record: may be given something to do.
+    var fit: Set<NodeID> = []
+    /// Bundles that each node has reported as loaded.
+    var bundles: [NodeID: Set<BundleID>] = [:]
+    /// Nodes that have been fit for long enough to be given their roles back.
+    var settled: Set<NodeID> = []
+    /// Nodes gone for so long that their replicas are placed anew.
+    var lost: Set<NodeID> = []
+  }
+}

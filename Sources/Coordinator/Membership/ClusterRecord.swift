@@ -1,0 +1,30 @@
+import Wire
+
+/// What was settled when the cluster was founded.
+public struct ClusterRecord: WireValue {
+  public var id: ClusterID
+  /// The operator's name for the cluster; a coordinator that is configured for another one does not start on this store.
+  public var name: String
+  /// How often the store has been restored from a copy: the high half of every epoch (R2).
+  public var restores: UInt32
+
+  public init(id: ClusterID, name: String, restores: UInt32 = 0) {
+    self.id = id
+    self.name = name
+    self.restores = restores
+  }
+
+  public func write(to out: inout WireWriter) {
+    out.write(id.high)
+    out.write(id.low)
+    out.write(name)
+    out.write(restores)
+  }
+
+  public init(from reader: inout WireReader) throws(WireError) {
+    id = ClusterID(high: try reader.read(UInt64.self), low: try reader.read(UInt64.self))
+    name = try reader.readString()
+    restores = try reader.read(UInt32.self)
+    guard !id.isNone else { throw .invalid(at: 0, "a cluster has an id") }
+  }
+}

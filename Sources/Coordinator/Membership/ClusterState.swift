@@ -1,0 +1,98 @@
+import Wire
+
+/// The truth about the cluster: exactly what is in the metadata store, decoded. Changed only by a committed transaction.
+public struct ClusterState: Equatable, Sendable {
+  public internal(set) var cluster: ClusterRecord
+  public internal(set) var settings: ClusterSettings
+  /// Ascending by id. A node is never removed: its id is its own for ever.
+  public internal(set) var nodes: [NodeRecord]
+  /// Ascending by range; tile the key space, or are none before the bootstrap.
+  public internal(set) var partitions: [PartitionRecord]
+  public internal(set) var rollout: RolloutRecord
+  /// Bundles in the store.
+  public internal(set) var bundles: Set<BundleID>
+  /// The store's.
+  public internal(set) var revision: UInt64
+  /// Of each key, for compare-and-set.
+  var revisions: [MetadataKey: UInt64]
+
+  /// The transaction that founds a cluster on an empty store.
+  public static func founding(_ cluster: ClusterRecord, _ settings: ClusterSettings) -> MetadataTransaction {
+    precondition(settings.problem == nil, "settings are checked before a cluster is founded on them")
+    var transaction = MetadataTransaction()
+    transaction.replace(.cluster, at: 0, with: cluster.encoded)
+    transaction.replace(.settings, at: 0, with: settings.encoded)
+    transaction.replace(.rollout, at: 0, with: RolloutRecord().encoded)
+    return transaction
+  }
+
+  /// Decodes a founded store's contents.
+  public init(_ snapshot: MetadataSnapshot) throws(MetadataStoreError) {
+    cluster = try Self.value(.cluster, snapshot)
+    settings = try Self.value(.settings, snapshot)
+    rollout = try Self.value(.rollout, snapshot)
+    nodes = []
+    partitions = []
+    bundles = []
+    revision = snapshot.revision
+    revisions = snapshot.entries.mapValues(\.revision)
+    for key in snapshot.entries.keys.sorted() {
+      if key.text.hasPrefix(MetadataKey.nodePrefix) {
+        nodes.append(try Self.value(key, snapshot))
+      } else if key.text.hasPrefix(MetadataKey.partitionPrefix) {
+        partitions.append(try Self.value(key, snapshot))
+      } else if key.text.hasPrefix(MetadataKey.bundlePrefix), let id = BundleID(key.text.dropFirst(MetadataKey.bundlePrefix.count)) {
+        bundles.insert(id)
+      } else if ![.cluster, .settings, .rollout].contains(key) {
+        throw MetadataStoreError(.format, "the store holds '\(key)', which this version does not know: run the newer version that wrote it")
+      }
+    }
+    partitions.sort { $0.range.first < $1.range.first }
+    if let problem = map.problem {
+      throw MetadataStoreError(.damaged, "the store's records contradict each other (\(problem)): restore it from its newest backup")
+    }
+  }
+
+  /// The map of this revision.
+  public var map: ClusterMap {
+    ClusterMap(
+      cluster: cluster.id, version: MapVersion(revision), settings: settings, nodes: nodes, partitions: partitions,
+      activeBundle: rollout.active, previousBundle: rollout.previous, candidateBundle: rollout.candidate)
+  }
+
+  public func node(_ id: NodeID) -> NodeRecord? { nodeIndex(id).map { nodes[$0] } }
+  public func node(named name: String) -> NodeRecord? { nodes.first { $0.name == name } }
+
+  /// Binary search.
+  func nodeIndex(_ id: NodeID) -> Int? {
+    var low = 0
+    var high = nodes.count
+    while low < high {
+      let middle = (low + high) / 2
+      if nodes[middle].id < id { low = middle + 1 } else { high = middle }
+    }
+    return low < nodes.count && nodes[low].id == id ? low : nil
+  }
+
+  public func partition(_ id: PartitionID) -> PartitionRecord? { partitionIndex(id).map { partitions[$0] } }
+
+  func partitionIndex(_ id: PartitionID) -> Int? {
+    // Ids follow ranges until a split: look there first.
+    let guess = Int(id.rawValue) - 1
+    if partitions.indices.contains(guess), partitions[guess].id == id { return guess }
+    return partitions.firstIndex { $0.id == id }
+  }
+
+  private static func value<Value: WireValue>(
+    _ key: MetadataKey, _ snapshot: MetadataSnapshot
+  ) throws(MetadataStoreError) -> Value {
+    guard let entry = snapshot.entries[key] else {
+      throw MetadataStoreError(.damaged, "the store has no '\(key)': restore it from its newest backup")
+    }
+    do throws(WireError) {
+      return try Value(reading: entry.value.span.bytes)
+    } catch {
+      throw MetadataStoreError(.damaged, "the store's '\(key)' can't be read (\(error)): restore it from its newest backup")
+    }
+  }
+}

@@ -1,0 +1,27 @@
+import Wire
+
+/// A key of the metadata store. Texts, so that a person with `sqlite3` or `etcdctl` can find their way.
+public struct MetadataKey: Hashable, Comparable, Sendable, CustomStringConvertible {
+  public let text: String
+  public init(_ text: String) { self.text = text }
+  public static func < (a: Self, b: Self) -> Bool { a.text < b.text }
+  public var description: String { text }
+
+  static let cluster = MetadataKey("cluster")
+  static let settings = MetadataKey("settings")
+  static let rollout = MetadataKey("rollout")
+  static let nodePrefix = "node/"
+  static let partitionPrefix = "partition/"
+  /// Values under this prefix are megabytes: `load` leaves them out, `value(of:)` reads one.
+  public static let bundlePrefix = "bundle/"
+
+  static func node(_ id: NodeID) -> MetadataKey { MetadataKey(nodePrefix + padded(id.rawValue)) }
+  static func partition(_ id: PartitionID) -> MetadataKey { MetadataKey(partitionPrefix + padded(id.rawValue)) }
+  public static func bundle(_ id: BundleID) -> MetadataKey { MetadataKey(bundlePrefix + id.description) }
+
+  /// Ten digits, so that the order of keys is the order of ids.
+  private static func padded(_ number: UInt32) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: 10 - digits.count) + digits
+  }
+}
