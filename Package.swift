@@ -49,8 +49,8 @@ let package = Package(
     .executableTarget(name: "Assay", dependencies: ["Wire", "Models", "Worker", "Coordinator", "Client", arguments, logging, yaml, histogram], swiftSettings: settings),
     .executableTarget(name: "Benchmarks", dependencies: ["Wire", "Models", "Worker", "Client", arguments, histogram], path: "Tests/Benchmarks", swiftSettings: settings),
 
-    .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: settings),
-    .testTarget(name: "ModelsTests", dependencies: ["Models"], swiftSettings: settings),
+    .testTarget(name: "WireTests", dependencies: ["Wire", "COpenSSL", nioCore, nioPosix, logging], swiftSettings: settings),
+    .testTarget(name: "ModelsTests", dependencies: ["Models"], exclude: ["Fixtures"], swiftSettings: settings),
     .testTarget(name: "WorkerTests", dependencies: ["Worker"], swiftSettings: settings),
     .testTarget(name: "CoordinatorTests", dependencies: ["Coordinator"], swiftSettings: settings),
     .testTarget(name: "ClientTests", dependencies: ["Client"], swiftSettings: settings),

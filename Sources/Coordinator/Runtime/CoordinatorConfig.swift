@@ -1,84 +1,86 @@
 import Models
 import Wire
 
-/// A coordinator's configuration file.
+/// The coordinator's configuration file.
 ///
 /// ```yaml
-/// data: /var/lib/assay-coordinator   # the metadata store's directory
+/// data: /var/lib/assay-coordinator   # data directory, this coordinator's alone
 /// listen: 10.0.0.1:7100              # workers, clients and the admin CLI
 /// tls: {ca: ca.pem, certificate: coordinator.pem, key: coordinator.key}   # or off
-/// name: coordinator                  # by which the certificate knows it (default: coordinator)
-/// cluster_name: cards-eu             # for people; settled when the store is made (default: assay)
-/// partitions: 64                     # settled when the first workers have joined (default: 64)
-/// expected_workers: 3                # the first partitions are placed when so many have joined (default: replicas)
-/// replicas: 3                        # copies of each partition (default: 3 with 3 expected workers or more, else 1)
-/// min_in_sync: 2                     # least in-sync copies that may commit (default: 2 with 3 replicas or more, else 1)
-/// durability: fsync                  # or replicated: in memory on all of them
+/// cluster_name: payments             # must stay the same for the life of the data (default: assay)
+/// partitions: 64                     # founded at the first start, fixed from then on (default: 16)
+/// replicas: 3                        # copies of each partition (default: 3, at most 7)
+/// min_in_sync: 2                     # least in-sync copies that may commit (default: 2, or replicas if that is less)
+/// durability: fsync                  # fsync, or replicated: in memory on all in-sync copies; fixed from the first start
+/// expected_workers: 3                # workers to wait for before partitions are placed (default: replicas)
 /// lease_ms: 3000                     # silence after which a worker is taken for dead
-/// heartbeat_ms: 500
+/// heartbeat_ms: 500                  # distance of heartbeats, at most half the lease
 /// log_level: info
 /// ```
 public struct CoordinatorConfig: Sendable {
   public var data: String
-  /// `host` and `port` of `listen`.
-  public var host: String
-  public var port: Int
+  public var listenHost: String
+  public var listenPort: Int
+  /// nil: TLS is off.
   public var tls: TLSFiles?
-  public var name = "coordinator"
   public var clusterName = "assay"
   public var policy: CoordinatorPolicy
   public var logLevel = "info"
 
   static let keys = [
-    "data", "listen", "tls", "name", "cluster_name", "partitions", "expected_workers", "replicas", "min_in_sync", "durability", "lease_ms",
-    "heartbeat_ms", "log_level",
+    "data", "listen", "tls", "cluster_name", "partitions", "replicas", "min_in_sync", "durability", "expected_workers",
+    "lease_ms", "heartbeat_ms", "log_level",
   ]
+
+  public init(
+    data: String, listenHost: String = "127.0.0.1", listenPort: Int = 0, tls: TLSFiles? = nil, clusterName: String = "assay",
+    policy: CoordinatorPolicy = CoordinatorPolicy()
+  ) {
+    self.data = data
+    self.listenHost = listenHost
+    self.listenPort = listenPort
+    self.tls = tls
+    self.clusterName = clusterName
+    self.policy = policy
+  }
 
   /// - Throws: `DefinitionError` with the line of an unknown key or a value that can't be.
   public init(yaml: String, file: String) throws(DefinitionError) {
     let root = try DefinitionNode.parse(yaml: yaml, file: file)
     let keys = try root.mapping(known: Self.keys)
     data = try keys.required("data").text(lengthMax: 4096)
-    let listen = try keys.required("listen")
-    guard let address = try Self.address(listen.text) else {
-      throw listen.error("'\(try listen.text)' is no host:port", suggestion: "Write for example 10.0.0.1:7100 or [::1]:7100.")
+    (listenHost, listenPort) = try Self.address(try keys.required("listen"))
+    tls = try Self.tlsFiles(try keys.required("tls"))
+    if let name = keys["cluster_name"] {
+      clusterName = try name.text(lengthMax: ClusterLimit.nameLength)
+      guard LinkIdentity.isName(clusterName) else { throw name.error("a name has letters, digits, '-', '_' or (not first) '.'") }
     }
-    (host, port) = address
-    if let node = keys["name"] {
-      name = try node.text(lengthMax: 63)
-      guard LinkIdentity.isName(name) else { throw node.error("a name has letters, digits, '-', '_' or (not first) '.'") }
-    }
-    clusterName = try keys["cluster_name"]?.text(lengthMax: 63) ?? clusterName
-    tls = try Self.tls(keys["tls"])
-    let expected = try keys["expected_workers"]?.integer(in: 1...Int64(ClusterLimit.nodes))
-    let replicas = try keys["replicas"]?.integer(in: 1...Int64(ClusterLimit.replicas)) ?? ((expected ?? 3) >= 3 ? 3 : 1)
-    var settings = ClusterSettings(
-      replicas: Int(replicas), minInSync: Int(try keys["min_in_sync"]?.integer(in: 1...replicas) ?? (replicas >= 3 ? 2 : 1)))
-    settings.durability =
-      try keys["durability"]?.word([("fsync", Durability.fsync), ("replicated", .replicated)], kind: "durability") ?? .fsync
-    settings.leaseMilliseconds = Int(try keys["lease_ms"]?.integer(in: 100...600_000) ?? 3_000)
-    settings.heartbeatMilliseconds = Int(try keys["heartbeat_ms"]?.integer(in: 10...300_000) ?? Int64(settings.leaseMilliseconds / 6))
+    var settings = ClusterSettings()
+    settings.replicas = Int(try keys["replicas"]?.integer(in: 1...Int64(ClusterLimit.replicas)) ?? 3)
+    settings.minInSync = Int(try keys["min_in_sync"]?.integer(in: 1...Int64(ClusterLimit.replicas)) ?? Int64(min(2, settings.replicas)))
+    settings.durability = try keys["durability"]?.word([("fsync", .fsync), ("replicated", .replicated)], kind: "durability") ?? .fsync
+    settings.leaseMilliseconds = Int(try keys["lease_ms"]?.integer(in: 100...600_000) ?? 3000)
+    let heartbeat = Int64(min(500, settings.leaseMilliseconds / 2))
+    settings.heartbeatMilliseconds = Int(try keys["heartbeat_ms"]?.integer(in: 10...300_000) ?? heartbeat)
     if let problem = settings.problem { throw root.error(problem) }
-    let workers = expected ?? replicas
-    guard workers >= replicas else {
-      throw root.error("expected_workers (\(workers)) is less than replicas (\(replicas)): each copy needs a worker of its own")
+    let partitions = Int(try keys["partitions"]?.integer(in: 1...Int64(ClusterLimit.partitions)) ?? 16)
+    let expected = Int(try keys["expected_workers"]?.integer(in: 1...Int64(ClusterLimit.nodes)) ?? Int64(settings.replicas))
+    if expected < settings.minInSync, let node = keys["expected_workers"] {
+      throw node.error("\(expected) workers can't hold \(settings.minInSync) in-sync replicas: raise it, or lower min_in_sync")
     }
-    policy = CoordinatorPolicy(
-      settings: settings, partitions: Int(try keys["partitions"]?.integer(in: 1...Int64(ClusterLimit.partitions)) ?? 64),
-      expectedWorkers: Int(workers))
+    policy = CoordinatorPolicy(settings: settings, partitions: partitions, expectedWorkers: expected)
     let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
-    logLevel = try keys["log_level"]?.word(levels.map { ($0, $0) }, kind: "log level") ?? logLevel
+    logLevel = try keys["log_level"]?.word(levels.map { ($0, $0) }, kind: "log level") ?? "info"
   }
 
-  private static func address(_ text: String) -> (String, Int)? {
-    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port) else { return nil }
-    var host = text[..<colon]
-    if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() } else if host.contains(":") { return nil }
-    return host.isEmpty ? nil : (String(host), port)
+  private static func address(_ node: DefinitionNode) throws(DefinitionError) -> (String, Int) {
+    guard let address = SplitAddress(try node.text) else {
+      throw node.error("'\(try node.text)' is no host:port", suggestion: "Write for example 10.0.0.1:7100 or [::1]:7100.")
+    }
+    return (address.host, address.port)
   }
 
-  private static func tls(_ node: DefinitionNode?) throws(DefinitionError) -> TLSFiles? {
-    guard let node else { return nil }
+  private static func tlsFiles(_ node: DefinitionNode) throws(DefinitionError) -> TLSFiles? {
     if let word = try? node.text {
       guard word == "off" else { throw node.error("expected off, or the files ca, certificate and key") }
       return nil
@@ -87,5 +89,21 @@ public struct CoordinatorConfig: Sendable {
     return TLSFiles(
       certificate: try keys.required("certificate").text(lengthMax: 4096), key: try keys.required("key").text(lengthMax: 4096),
       authority: try keys.required("ca").text(lengthMax: 4096))
+  }
+}
+
+/// `host:port` in its two parts; the host perhaps an IPv6 address in brackets.
+struct SplitAddress {
+  var host: String
+  var port: Int
+
+  init?(_ text: String) {
+    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port)
+    else { return nil }
+    var host = text[..<colon]
+    if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() } else if host.contains(":") { return nil }
+    guard !host.isEmpty else { return nil }
+    self.host = String(host)
+    self.port = port
   }
 }

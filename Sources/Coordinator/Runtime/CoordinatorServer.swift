@@ -1,276 +1,187 @@
-import Glibc
 import Logging
 import NIOCore
 import NIOPosix
 import Wire
 
-/// A running coordinator: the core on one event loop, its store on a thread of its own, and the links of everybody who
-/// asks.
-public final class CoordinatorServer: @unchecked Sendable {
-  private let loop: any EventLoop
-  private let group: MultiThreadedEventLoopGroup
-  private let storeThread: NIOThreadPool
-  private let store: SQLiteStore
+/// The shell around the core: one event loop owns the core and every connection, one thread owns the store.
+final class CoordinatorServer: @unchecked Sendable {
+  static let tickInterval = TimeAmount.milliseconds(20)
+  /// Bundles being checked or stored at a time; each may be 16 MiB.
+  static let publishesMax = 4
+
+  let loop: any EventLoop
+  let identity: LinkIdentity
   private let logger: Logger
   private let options: LinkOptions
+  /// For probes; nil where TLS is off.
   private let tls: TLSClientContext?
-  private let identity: LinkIdentity
+  private let store: SQLiteStore
+  private let storeThread: NIOThreadPool
   private let onStop: @Sendable (String) -> Void
-  private var listener: LinkListener?
 
   private var core: CoordinatorCore
   private var actions: [CoordinatorAction] = []
-  private var isCarryingOut = false
-  private var sessions: [SessionID: Session] = [:]
-  private var nextSession: UInt64 = 1
-  private var isStopped = false
+  private var links: [SessionID: CoordinatorLink] = [:]
+  private var lastSession: UInt64 = 0
+  private var publishes = 0
+  private var ticks: RepeatedTask?
+  private var isStopping = false
+  /// The newest map's bytes, for all watchers.
+  private var encodedMap: (version: MapVersion, bytes: [UInt8])?
 
-  public var address: String { listener?.address ?? "" }
-
-  /// - Parameter onStop: called once when the coordinator can't go on, with one line that says why.
-  /// - Throws: an error whose description is one line: what happened, to what, what to do.
-  public static func start(
-    _ config: CoordinatorConfig, logger: Logger, random: () -> UInt64, onStop: @escaping @Sendable (String) -> Void
-  ) async throws -> CoordinatorServer {
-    let store = try SQLiteStore(directory: config.data)
-    var snapshot = try store.load()
-    if snapshot.entries.isEmpty {
-      let record = ClusterRecord(id: ClusterID(high: random(), low: random()), name: config.clusterName)
-      _ = try store.commit(ClusterState.founding(record, config.policy.settings))
-      snapshot = try store.load()
-    }
-    let state = try ClusterState(snapshot)
-    guard state.cluster.name == config.clusterName else {
-      throw MetadataStoreError(
-        .format, "\(config.data) is the store of cluster '\(state.cluster.name)', the configuration names '\(config.clusterName)': correct cluster_name, or name another directory")
-    }
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    let tls = try config.tls.map { try ($0.serverContext(), $0.clientContext()) }
-    let server = CoordinatorServer(config, state, store, group, tls?.1, logger, onStop)
-    let identity = server.identity
-    server.listener = try await LinkListener.bind(
-      group: group, host: config.host, port: config.port, tls: tls?.0, identity: { identity }, options: server.options
-    ) { Session($0, server) }
-    try await server.loop.submit {
-      server.loop.scheduleRepeatedTask(initialDelay: .milliseconds(20), delay: .milliseconds(20)) { _ in server.step(.tick) }
-    }.get()
-    logger.info("coordinator started", metadata: ["address": "\(server.address)", "cluster": "\(state.cluster.id)"])
-    return server
-  }
-
-  private init(
-    _ config: CoordinatorConfig, _ state: ClusterState, _ store: SQLiteStore, _ group: MultiThreadedEventLoopGroup,
-    _ tls: TLSClientContext?, _ logger: Logger, _ onStop: @escaping @Sendable (String) -> Void
+  init(
+    state: ClusterState, policy: CoordinatorPolicy, identity: LinkIdentity, store: SQLiteStore, storeThread: NIOThreadPool,
+    tls: TLSClientContext?, options: LinkOptions, loop: any EventLoop, logger: Logger, onStop: @escaping @Sendable (String) -> Void
   ) {
-    self.group = group
+    self.identity = identity
     self.store = store
+    self.storeThread = storeThread
     self.tls = tls
+    self.options = options
+    self.loop = loop
     self.logger = logger
     self.onStop = onStop
-    loop = group.next()
-    storeThread = NIOThreadPool(numberOfThreads: 1)
-    storeThread.start()
-    options = LinkOptions(logger: logger)
-    identity = LinkIdentity(cluster: state.cluster.id, role: .coordinator, name: config.name, product: Product.nameAndVersion)
-    core = CoordinatorCore(state, config.policy, now: Self.now())
+    core = CoordinatorCore(state, policy, now: Self.now())
   }
 
-  /// Milliseconds that only rise: leases are measured by them.
-  private static func now() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+  /// Milliseconds on a clock that only goes forward.
+  private static func now() -> Int64 { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) }
+
+  func start() {
+    take(.tick)
+    ticks = loop.scheduleRepeatedTask(initialDelay: Self.tickInterval, delay: Self.tickInterval) { _ in self.take(.tick) }
   }
 
-  public func shutdown() async {
-    await listener?.close()
-    try? await loop.submit {
-      self.isStopped = true
-      for session in self.sessions.values { session.link.close(Failure(.shuttingDown, "the coordinator is shutting down")) }
-    }.get()
-    try? await storeThread.shutdownGracefully()
-    try? await group.shutdownGracefully()
+  // MARK: Inputs
+
+  func accept(_ link: Link) -> CoordinatorLink {
+    lastSession += 1
+    return CoordinatorLink(link, SessionID(lastSession), self)
   }
 
-  // MARK: The core
+  func opened(_ link: CoordinatorLink) {
+    guard !isStopping else { return link.close(Failure(.shuttingDown, "the coordinator is shutting down")) }
+    links[link.session] = link
+  }
 
-  fileprivate func step(_ input: CoordinatorInput) {
-    guard !isStopped else { return }
+  func closed(_ session: SessionID) {
+    links[session] = nil
+    take(.closed(session))
+  }
+
+  func take(_ input: CoordinatorInput) {
+    loop.preconditionInEventLoop()
+    guard !isStopping else { return }
     core.step(input, now: Self.now(), &actions)
-    guard !isCarryingOut else { return }
-    isCarryingOut = true
-    var next = 0
-    while next < actions.count {
-      carryOut(actions[next])
-      next += 1
-    }
+    // Carrying one out never leads back here within the same turn.
+    for action in actions { carryOut(action) }
     actions.removeAll(keepingCapacity: true)
-    isCarryingOut = false
   }
+
+  /// Checks a bundle's hash off the loop before the core hears of it.
+  func check(_ request: PublishBundle, _ session: SessionID, _ correlation: UInt64) {
+    guard publishes < Self.publishesMax else {
+      links[session]?.send(.failure(Failure(.busy, "\(publishes) bundles are being published: try again")), correlation: correlation)
+      return
+    }
+    publishes += 1
+    storeThread.submit { _ in
+      let isWhole = BundleID(contents: request.contents) == request.bundle
+      self.loop.execute {
+        self.publishes -= 1
+        if isWhole { return self.take(.request(session, correlation: correlation, .publish(request))) }
+        let failure = Failure(.malformed, "the contents of bundle \(request.bundle) don't have this hash: build it again")
+        self.links[session]?.send(.failure(failure), correlation: correlation)
+      }
+    }
+  }
+
+  // MARK: Actions
 
   private func carryOut(_ action: CoordinatorAction) {
     switch action {
-    case .commit(let id, let transaction):
-      onStore({ try $0.commit(transaction) }) { revision in
-        self.step(revision.map { .committed(id, revision: $0) } ?? .refused(id))
-      }
-    case .reload: onStore({ try ClusterState(try $0.load()) }) { self.step(.reloaded($0)) }
-    case .send(let session, let correlation, let answer): sessions[session]?.send(answer, correlation)
-    case .sendBundle(let session, let correlation, let id):
-      onStore({ try $0.value(of: .bundle(id)) }) { contents in
-        guard let link = self.sessions[session]?.link, link.isReady else { return }
-        guard let contents else { return link.send(Failure(.notFound, "bundle \(id) is not in the store"), correlation: correlation) }
-        link.send(BundleContent(bundle: id, contents: contents), correlation: correlation, compressed: true)
-      }
-    case .probe(let node, let address): Probe.start(node, address, on: loop, tls, identity, options) { self.step(.probed(node, $0)) }
-    case .close(let session, let failure): sessions[session]?.link.close(failure)
-    case .note(let event):
-      let metadata = Logger.Metadata(uniqueKeysWithValues: event.metadata.map { ($0.key, "\($0.value)") })
-      logger.log(level: event.isWarning ? .warning : .info, "\(event.message)", metadata: metadata)
+    case .commit(let id, let transaction): commit(id, transaction)
+    case .reload: reload()
+    case .send(let session, let correlation, let answer): links[session]?.send(answer, correlation: correlation)
+    case .sendBundle(let session, let correlation, let id): sendBundle(id, session, correlation)
+    case .probe(let node, let address): probe(node, address)
+    case .close(let session, let failure): links[session]?.close(failure)
+    case .note(let event): note(event)
     }
   }
 
-  private func onStore<R: Sendable>(_ body: @escaping @Sendable (SQLiteStore) throws -> R, then: @escaping @Sendable (R) -> Void) {
+  private func commit(_ id: TransactionID, _ transaction: MetadataTransaction) {
+    onStore { try self.store.commit(transaction) } then: { revision in
+      self.take(revision.map { .committed(id, revision: $0) } ?? .refused(id))
+    }
+  }
+
+  private func reload() {
+    onStore { try ClusterState(try self.store.load()) } then: { self.take(.reloaded($0)) }
+  }
+
+  private func sendBundle(_ id: BundleID, _ session: SessionID, _ correlation: UInt64) {
+    onStore { try self.store.value(of: .bundle(id)) } then: { contents in
+      guard let contents else { return self.stop("bundle \(id) is listed in the store and not there: restore the newest backup") }
+      self.links[session]?.send(BundleContent(bundle: id, contents: contents), correlation: correlation)
+    }
+  }
+
+  private func probe(_ node: NodeID, _ address: String) {
+    guard let address = SplitAddress(address) else {
+      loop.execute { self.take(.probed(node, .silent)) }
+      return
+    }
+    let timeout = TimeAmount.milliseconds(Int64(max(100, core.policy.settings.leaseMilliseconds / 4)))
+    var options = options
+    options.logger.logLevel = .error  // a suspect that does not answer is no news
+    NodeProbe.start(on: loop, address: address, tls: tls, identity: identity, timeout: timeout, options: options) {
+      self.take(.probed(node, $0))
+    }
+  }
+
+  func sendMap(_ map: ClusterMap, on link: Link, correlation: UInt64) {
+    if encodedMap?.version != map.version { encodedMap = (map.version, map.encoded) }
+    guard let bytes = encodedMap?.bytes else { return }
+    bytes.withUnsafeBytes { link.send(.clusterMap, correlation: correlation, compressed: true, payload: $0) }
+  }
+
+  private func note(_ event: CoordinatorEvent) {
+    var metadata: Logger.Metadata = [:]
+    for (key, value) in event.metadata { metadata[key] = "\(value)" }
+    logger.log(level: event.isWarning ? .warning : .info, "\(event.message)", metadata: metadata)
+  }
+
+  // MARK: The store's thread
+
+  private func onStore<Value: Sendable>(
+    _ work: @escaping @Sendable () throws -> Value, then next: @escaping @Sendable (Value) -> Void
+  ) {
     storeThread.submit { _ in
-      do {
-        let result = try body(self.store)
-        self.loop.execute { then(result) }
-      } catch {
-        // Nothing may be said to anybody that is not in the store.
-        self.loop.execute { self.stop("\(error)") }
+      let result = Result { try work() }
+      self.loop.execute {
+        switch result {
+        case .success(let value): next(value)
+        case .failure(let error): self.stop("\(error)")
+        }
       }
     }
   }
+
+  // MARK: The end
 
   private func stop(_ reason: String) {
-    guard !isStopped else { return }
-    isStopped = true
+    guard !isStopping else { return }
+    isStopping = true
+    ticks?.cancel()
+    for link in links.values { link.close(Failure(.unavailable, "the coordinator has lost its store")) }
     onStop(reason)
   }
 
-  // MARK: Links
-
-  fileprivate func opened(_ session: Session) -> SessionID {
-    let id = SessionID(nextSession)
-    nextSession += 1
-    sessions[id] = session
-    return id
-  }
-
-  fileprivate func closed(_ id: SessionID) {
-    sessions[id] = nil
-    step(.closed(id))
-  }
-}
-
-/// One accepted link.
-private final class Session: LinkDelegate {
-  let link: Link
-  private let server: CoordinatorServer
-  private var id: SessionID?
-
-  init(_ link: Link, _ server: CoordinatorServer) {
-    self.link = link
-    self.server = server
-  }
-
-  func linkReady(_ link: Link) { id = server.opened(self) }
-
-  func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {
-    guard let id else { return }
-    do throws(WireError) {
-      guard let request = try request(header.kind, payload) else {
-        return link.send(
-          Failure(.malformed, "a coordinator takes no \(header.kind) frames; is this meant for a worker?"), correlation: header.correlation)
-      }
-      if let failure = refusal(of: request) { return link.send(failure, correlation: header.correlation) }
-      server.step(.request(id, correlation: header.correlation, request))
-    } catch {
-      link.send(Failure(.malformed, "\(header.kind): \(error)"), correlation: header.correlation)
-    }
-  }
-
-  private func request(_ kind: FrameKind, _ payload: RawSpan) throws(WireError) -> CoordinatorRequest? {
-    switch kind {
-    case .join: .join(try Join(reading: payload))
-    case .heartbeat: .heartbeat(try Heartbeat(reading: payload))
-    case .mapRequest: .map
-    case .watchMap: .watch(known: try WatchMap(reading: payload).known)
-    case .isrProposal: .propose(try ISRProposal(reading: payload))
-    case .publishBundle: .publish(try PublishBundle(reading: payload))
-    case .bundleRequest: .bundle(try BundleRequest(reading: payload).bundle)
-    case .statusRequest: .status
-    default: nil
-    }
-  }
-
-  /// Who may ask what. Under TLS the peer's role is its certificate's.
-  private func refusal(of request: CoordinatorRequest) -> Failure? {
-    let peer = link.peer
-    switch request {
-    case .join(let join):
-      if peer.role != .node { return Failure(.notAuthorized, "only a worker's certificate may join") }
-      if join.name != peer.name { return Failure(.identityMismatch, "the worker calls itself \(join.name), its certificate says \(peer.name)") }
-    case .heartbeat, .propose: if peer.role != .node { return Failure(.notAuthorized, "only workers may do this") }
-    case .publish(let message):
-      if peer.role != .admin { return Failure(.notAuthorized, "only an admin's certificate may publish bundles") }
-      if message.step != .activate, BundleID(contents: message.contents) != message.bundle {
-        return Failure(.malformed, "the bundle's contents don't have the hash \(message.bundle): it was damaged on the way")
-      }
-    case .map, .watch, .bundle, .status: break
-    }
-    return nil
-  }
-
-  func send(_ answer: CoordinatorAnswer, _ correlation: UInt64) {
-    guard link.isReady else { return }
-    switch answer {
-    case .joined(let message): link.send(message, correlation: correlation)
-    case .heartbeat(let message): link.send(message, correlation: correlation)
-    case .map(let message): link.send(message, correlation: correlation, compressed: true)
-    case .proposal(let message): link.send(message, correlation: correlation)
-    case .published(let message): link.send(message, correlation: correlation)
-    case .status(let message): link.send(message, correlation: correlation, compressed: true)
-    case .failure(let message): link.send(message, correlation: correlation)
-    }
-  }
-
-  func linkReadComplete(_ link: Link) {}
-  func linkWritable(_ link: Link, _ isWritable: Bool) {}
-  func linkClosed(_ link: Link, reason: LinkError?) { if let id { server.closed(id) } }
-}
-
-/// A look at a suspect's data port: a hello, and no more.
-private final class Probe: LinkDelegate {
-  private var done: ((ProbeResult) -> Void)?
-
-  private init(_ done: @escaping (ProbeResult) -> Void) { self.done = done }
-
-  static func start(
-    _ node: NodeID, _ address: String, on loop: any EventLoop, _ tls: TLSClientContext?, _ identity: LinkIdentity, _ options: LinkOptions,
-    _ done: @escaping (ProbeResult) -> Void
-  ) {
-    guard let colon = address.lastIndex(of: ":"), let port = Int(address[address.index(after: colon)...]) else { return done(.silent) }
-    let host = address[..<colon].filter { $0 != "[" && $0 != "]" }
-    LinkConnector.connect(
-      on: loop, host: host, port: port, tls: tls, expectedRole: .node, identity: identity, options: options, delegate: Probe(done))
-  }
-
-  func linkReady(_ link: Link) {
-    answer(.answered(link.peer.storage, link.peer.incarnation))
-    link.close()
-  }
-
-  func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {}
-  func linkReadComplete(_ link: Link) {}
-  func linkWritable(_ link: Link, _ isWritable: Bool) {}
-
-  func linkClosed(_ link: Link, reason: LinkError?) {
-    answer(reason?.isNobodyListening == true ? .refused : .silent)
-  }
-
-  private func answer(_ result: ProbeResult) {
-    done?(result)
-    done = nil
+  /// Tells everybody, and changes nothing any more. Workers go on without a coordinator (R11).
+  func shutdown() {
+    isStopping = true
+    ticks?.cancel()
+    for link in links.values { link.close(Failure(.shuttingDown, "the coordinator is shutting down")) }
   }
 }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Why a link could not be made or had to end. The text says what happened, to what, and what to do.
 public enum LinkError: Error, Sendable, CustomStringConvertible {
   /// The peer's bytes are not frames.
@@ -54,6 +56,11 @@ public enum LinkError: Error, Sendable, CustomStringConvertible {
     case .tls(let error): error.isRetriable
     case .message, .outOfTurn, .tooLarge, .bind: false
     }
+  }
+
+  /// Whether the peer's host answered that nobody listens there: the process is dead, not the network.
+  public var isNobodyListening: Bool {
+    if case .connect(_, let text) = self { text == SystemErrorText.of(ECONNREFUSED) } else { false }
   }
 
   /// What the peer is told before the connection ends, where it can be told anything.

@@ -1,0 +1,32 @@
+import ArgumentParser
+import Coordinator
+import Glibc
+import Logging
+
+struct CoordinatorCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "coordinator", abstract: "Run the coordinator: it knows who is in the cluster and who leads what.")
+
+  @Option(help: "Configuration file (YAML).") var config: String
+  @Flag(help: "Check the configuration file, and do nothing else.") var checkConfig = false
+
+  func run() async throws {
+    try await orOneLine {
+      let settings = try CoordinatorConfig(yaml: try ServerProcess.readText(config), file: config)
+      if checkConfig { return print("\(config): ok") }
+      ServerProcess.prepare()
+      let logger = ServerProcess.logger("assay.coordinator", level: settings.logLevel)
+      let (reasons, stop) = AsyncStream<String?>.makeStream()
+      let interruption = Interruption { stop.yield(nil) }
+      defer { interruption.cancel() }
+      let server = try await CoordinatorServer.start(settings, logger: logger, random: { .random(in: 0...UInt64.max) }) { stop.yield($0) }
+      if let reason = await ServerProcess.untilStopped(reasons) {
+        logger.critical("coordinator stops", metadata: ["reason": "\(reason)"])
+        fputs("assay: \(reason)\n", stderr)
+        exit(1)
+      }
+      logger.info("coordinator is shutting down")
+      await server.shutdown()
+    }
+  }
+}

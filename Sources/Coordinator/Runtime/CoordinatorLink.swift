@@ -1,0 +1,99 @@
+import Wire
+
+/// One accepted connection: reads requests, checks who may make them, and hands them to the server.
+final class CoordinatorLink: LinkDelegate {
+  let session: SessionID
+  private(set) var link: Link?
+  private unowned let server: CoordinatorServer
+  /// The newest map that could not be sent because the peer does not keep up, with its watch's correlation.
+  private var heldMap: (map: ClusterMap, correlation: UInt64)?
+
+  init(_ link: Link, _ session: SessionID, _ server: CoordinatorServer) {
+    self.link = link
+    self.session = session
+    self.server = server
+  }
+
+  func linkReady(_ link: Link) { server.opened(self) }
+
+  func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {
+    if let refusal = Permissions.refusal(of: header.kind, from: link.peer) {
+      return link.send(refusal, correlation: header.correlation)
+    }
+    do throws(WireError) {
+      if let request = try Self.request(header.kind, payload) { take(request, header.correlation, link) }
+    } catch {
+      link.close(Failure(.malformed, "the \(header.kind) message can't be read: \(error)"))
+    }
+  }
+
+  private static func request(_ kind: FrameKind, _ payload: RawSpan) throws(WireError) -> CoordinatorRequest? {
+    switch kind {
+    case .join: return .join(try Join(reading: payload))
+    case .heartbeat: return .heartbeat(try Heartbeat(reading: payload))
+    case .isrProposal: return .propose(try ISRProposal(reading: payload))
+    case .mapRequest:
+      _ = try MapRequest(reading: payload)
+      return .map
+    case .watchMap: return .watch(known: try WatchMap(reading: payload).known)
+    case .publishBundle: return .publish(try PublishBundle(reading: payload))
+    case .bundleRequest: return .bundle(try BundleRequest(reading: payload).bundle)
+    case .statusRequest:
+      _ = try StatusRequest(reading: payload)
+      return .status
+    default: return nil
+    }
+  }
+
+  private func take(_ request: CoordinatorRequest, _ correlation: UInt64, _ link: Link) {
+    if case .join(let join) = request, join.name != link.peer.name {
+      let failure = Failure(.identityMismatch, "'\(link.peer.name)' can't join as '\(join.name)'")
+      return link.send(failure, correlation: correlation)
+    }
+    if case .publish(let publish) = request, !publish.contents.isEmpty {
+      return server.check(publish, session, correlation)
+    }
+    server.take(.request(session, correlation: correlation, request))
+  }
+
+  // MARK: Answers
+
+  func send(_ answer: CoordinatorAnswer, correlation: UInt64) {
+    guard let link else { return }
+    switch answer {
+    case .joined(let message): link.send(message, correlation: correlation)
+    case .heartbeat(let message): link.send(message, correlation: correlation)
+    case .map(let map): send(map, correlation, link)
+    case .proposal(let message): link.send(message, correlation: correlation)
+    case .published(let message): link.send(message, correlation: correlation)
+    case .status(let message): link.send(message, correlation: correlation, compressed: true)
+    case .failure(let message): link.send(message, correlation: correlation)
+    }
+  }
+
+  func send(_ content: BundleContent, correlation: UInt64) { link?.send(content, correlation: correlation) }
+
+  /// To a peer that does not keep up, only the newest map goes once it does.
+  private func send(_ map: ClusterMap, _ correlation: UInt64, _ link: Link) {
+    guard link.isWritable else {
+      heldMap = (map, correlation)
+      return
+    }
+    server.sendMap(map, on: link, correlation: correlation)
+  }
+
+  func linkWritable(_ link: Link, _ isWritable: Bool) {
+    guard isWritable, let held = heldMap else { return }
+    heldMap = nil
+    server.sendMap(held.map, on: link, correlation: held.correlation)
+  }
+
+  func linkReadComplete(_ link: Link) {}
+
+  func linkClosed(_ link: Link, reason: LinkError?) {
+    self.link = nil
+    server.closed(session)
+  }
+
+  func close(_ failure: Failure) { link?.close(failure) }
+}
