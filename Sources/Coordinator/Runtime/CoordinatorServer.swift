@@ -72,10 +72,13 @@ final class CoordinatorServer: @unchecked Sendable {
   func take(_ input: CoordinatorInput) {
     loop.preconditionInEventLoop()
     guard !isStopping else { return }
-    core.step(input, now: Self.now(), &actions)
-    // Carrying one out never leads back here within the same turn.
-    for action in actions { carryOut(action) }
-    actions.removeAll(keepingCapacity: true)
+    // Taken out meanwhile: an attempt to connect that fails at once leads back here.
+    var batch: [CoordinatorAction] = []
+    swap(&batch, &actions)
+    core.step(input, now: Self.now(), &batch)
+    for action in batch { carryOut(action) }
+    batch.removeAll(keepingCapacity: true)
+    swap(&batch, &actions)
   }
 
   /// Checks a bundle's hash off the loop before the core hears of it.
