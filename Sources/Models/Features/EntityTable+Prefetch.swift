@@ -27,14 +27,27 @@ extension EntityTable {
     let capacity = Int(header.pointee.capacity)
     let end = Int(header.pointee.end)
     let width = header.pointee.isWide ? 8 : 4
-    let columns =
-      block + plan.bitmapsOffset(tokenLength: Int(header.pointee.tokenLength))
-      + plan.bitmapCount * Bitmap.wordCount(capacity) * 8
+    let state = plan.bitmapsOffset(tokenLength: Int(header.pointee.tokenLength))
+    let columns = block + state + plan.bitmapCount * Bitmap.wordCount(capacity) * 8
     let times = columns + capacity * plan.timesOffset
-    assay_prefetch(block)
-    assay_prefetch(block + 64)
-    assay_prefetch(times + end * width)
-    assay_prefetch(times + (capacity + end) * width)
+    let codes = times + capacity * 2 * width
+    // State, token and bitmaps; then where times and amounts end, which is also where short windows begin.
+    var line = block
+    while line < columns {
+      assay_prefetch(line)
+      line += 64
+    }
+    if times - block + capacity * 2 * width <= 512 {
+      while line < codes {
+        assay_prefetch(line)
+        line += 64
+      }
+    } else {
+      assay_prefetch(times + (end - 1) * width)
+      assay_prefetch(times + (end - 1) * width - 64)
+      assay_prefetch(times + (capacity + end) * width)
+      assay_prefetch(times + Int(header.pointee.start) * width)
+    }
     for column in plan.columns {
       let offset = header.pointee.isWide ? column.wideOffset : column.narrowOffset
       assay_prefetch(columns + capacity * offset + end * column.width)

@@ -31,6 +31,8 @@ struct PlanDraft {
   /// The longest edge that reads each track.
   private var trackEdges: [TrackKey: Int] = [:]
   private var fields: Set<EventField> = []
+  private var totalKeys: [TotalKey] = []
+  private var leftOffsets: [Int] = []
   private var totalIndex: [TotalKey: Int] = [:]
   private var trackIndex: [TrackKey: Int] = [:]
 
@@ -41,6 +43,8 @@ struct PlanDraft {
     for feature in features.features { collectNeeds(feature.aggregate) }
     layOut()
     for (output, feature) in features.features.enumerated() { emit(feature.aggregate, output: output) }
+    windowSteps.sort { ($0.edge, $0.output) < ($1.edge, $1.output) }
+    placeEdges()
   }
 
   // MARK: What is needed
@@ -134,12 +138,8 @@ struct PlanDraft {
           filter: key.filter, countOffset: totalNeeds[key]!.count ? take(2) : -1, sumOffset: sums[index],
           squaresOffset: squares[index]))
     }
-    for (index, key) in edgeKeys.enumerated() {
-      edges.append(
-        FeaturePlan.Edge(
-          reach: key.reach, lag: lagValues.firstIndex(of: key.lag)!, leftOffset: take(2),
-          totals: Self.range(totalKeys) { $0.edge == index }))
-    }
+    self.totalKeys = totalKeys
+    leftOffsets = edgeKeys.map { _ in take(2) }
     let trackKeys = trackEdges.keys.sorted {
       ($0.lag, $0.kind.rawValue, $0.field.rawValue, $0.filter) < (
         $1.lag, $1.kind.rawValue, $1.field.rawValue, $1.filter
@@ -149,6 +149,7 @@ struct PlanDraft {
       lags.append(
         FeaturePlan.Lag(
           lag: value, rightOffset: value == 0 ? -1 : take(2), edges: Self.range(edgeKeys) { $0.lag == value },
+          totals: Self.range(totalKeys) { edgeKeys[$0.edge].lag == value },
           tracks: Self.range(trackKeys) { $0.lag == index }))
     }
     for (index, filter) in filterKeys.enumerated() { layOut(filter, index: index) }
@@ -160,6 +161,17 @@ struct PlanDraft {
       bitmapCount += 1
     }
     layOutColumns()
+  }
+
+  /// Once all that an edge refers to is known.
+  private mutating func placeEdges() {
+    for (index, key) in edgeKeys.enumerated() {
+      let lag = lagValues.firstIndex(of: key.lag)!
+      edges.append(
+        FeaturePlan.Edge(
+          reach: key.reach, lag: lag, leftOffset: leftOffsets[index], rightOffset: lags[lag].rightOffset,
+          totals: Self.range(totalKeys) { $0.edge == index }, steps: Self.range(windowSteps) { $0.edge == index }))
+    }
   }
 
   private mutating func layOut(_ filter: EventFilter, index: Int) {
@@ -212,20 +224,26 @@ struct PlanDraft {
       var step = FeaturePlan.Step(code: Self.code(statistic), field: .country, output: output)
       step.edge = key.edge
       step.filter = key.filter
-      step.total = totalIndex[key] ?? -1
-      if statistic == .max { step.track = trackIndex[trackKey(.max, .country, window, key.filter)]! }
-      if statistic == .min { step.track = trackIndex[trackKey(.min, .country, window, key.filter)]! }
+      switch statistic {
+      case .max: setTrack(&step, trackKey(.max, .country, window, key.filter))
+      case .min: setTrack(&step, trackKey(.min, .country, window, key.filter))
+      default:
+        guard let index = totalIndex[key] else { break }
+        step.countOffset = totals[index].countOffset
+        step.sumOffset = totals[index].sumOffset
+        step.squaresOffset = totals[index].squaresOffset
+      }
       windowSteps.append(step)
     case .distinct(let field, let window, let filter):
       var step = FeaturePlan.Step(code: .distinct, field: field, output: output)
       step.edge = edge(window)
       step.filter = self.filter(filter)
-      step.track = trackIndex[trackKey(.distinct, field, window, step.filter)]!
+      setTrack(&step, trackKey(.distinct, field, window, step.filter))
       windowSteps.append(step)
     case .isNew(let field, let window):
       var step = FeaturePlan.Step(code: .isNew, field: field, output: output)
       step.edge = edge(window)
-      step.track = trackIndex[trackKey(.distinct, field, window, -1)]!
+      setTrack(&step, trackKey(.distinct, field, window, -1))
       windowSteps.append(step)
     case .secondsSinceLast(let length, let filter):
       var step = FeaturePlan.Step(code: .secondsSinceLast, field: .country, output: output)
@@ -249,6 +267,11 @@ struct PlanDraft {
       step.divisor = divisor
       ownSteps.append(step)
     }
+  }
+
+  private func setTrack(_ step: inout FeaturePlan.Step, _ key: TrackKey) {
+    step.track = trackIndex[key]!
+    step.bitmap = tracks[step.track].bitmap
   }
 
   private static func code(_ statistic: Aggregate.Statistic) -> FeaturePlan.Code {

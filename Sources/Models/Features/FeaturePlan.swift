@@ -8,8 +8,9 @@ final class FeaturePlan {
     let lag: Int64
     /// Offset of the edge in the block, -1 for lag 0.
     let rightOffset: Int
-    /// Ranges in `edges` and `tracks`.
+    /// Ranges in `edges`, `totals` and `tracks`.
     let edges: Range<Int>
+    let totals: Range<Int>
     let tracks: Range<Int>
   }
 
@@ -18,8 +19,12 @@ final class FeaturePlan {
     let reach: Int64
     let lag: Int
     let leftOffset: Int
+    /// Of the edge's lag.
+    let rightOffset: Int
     /// Range in `totals`.
     let totals: Range<Int>
+    /// Range in `windowSteps`.
+    let steps: Range<Int>
   }
 
   /// Running totals over one edge's window and one filter; an offset of -1 is a total that no feature needs.
@@ -85,8 +90,12 @@ final class FeaturePlan {
     let field: EventField
     let output: Int
     var edge = -1
-    var total = -1
+    /// Places of the running totals; without a place for the count, it is the window's number of events.
+    var countOffset = -1
+    var sumOffset = -1
+    var squaresOffset = -1
     var track = -1
+    var bitmap = -1
     var filter = -1
     /// Inputs of a ratio.
     var numerator = -1
@@ -107,7 +116,7 @@ final class FeaturePlan {
   let columnOfField: UnsafeMutableBufferPointer<Int>
   /// Need the event before, and run before the ring changes.
   let previousSteps: UnsafeMutableBufferPointer<Step>
-  /// Need the windows with the transaction in them.
+  /// Need the windows with the transaction in them; by edge.
   let windowSteps: UnsafeMutableBufferPointer<Step>
   /// Need the transaction or other features; in declared order.
   let ownSteps: UnsafeMutableBufferPointer<Step>

@@ -33,14 +33,10 @@ extension Ring {
     let index = end
     write(index, time: event.time, amount: event.amount)
     for column in plan.columns { write(index, column, event[column.field]) }
-    end += 1
-    mark(index, plan, isNewest: true)
+    end &+= 1
+    if plan.filters.count > 0 { mark(index, plan, isNewest: true) }
     let zero = plan.lags[0]
-    var edge = zero.edges.lowerBound
-    while edge < zero.edges.upperBound {
-      enter(index, plan.edges[edge], plan)
-      edge += 1
-    }
+    change(zero.totals, index, plan, entering: true)
     var track = 0
     while track < plan.tracks.count {
       bitmap(plan.tracks[track].bitmap)[index] = false

@@ -37,40 +37,38 @@ extension Ring {
   func windowSteps(
     _ event: borrowing IncomingEvent, _ plan: FeaturePlan, _ replaced: Replaced, _ out: UnsafeMutablePointer<Double>
   ) {
-    for step in plan.windowSteps {
-      let edge = plan.edges[step.edge]
+    var step = plan.windowSteps.baseAddress
+    for edge in plan.edges {
       let left = self.left(edge)
-      let right = self.right(plan.lags[edge.lag])
-      let value: Double
-      switch step.code {
-      case .max, .min:
-        let index = bitmap(plan.tracks[step.track].bitmap).next(from: left, below: right)
-        value = index < 0 ? .nan : Double(amount(index))
-      case .distinct:
-        value = Double(bitmap(plan.tracks[step.track].bitmap).count(from: left, to: right))
-      case .isNew:
-        value = event[step.field] == 0 ? .nan : replaced[step.track] < left ? 1 : 0
-      default:
-        value = statistic(step, event, left: left, right: right, plan)
+      let right = self.right(edge)
+      var remaining = edge.steps.count
+      while remaining > 0 {
+        out[step.unsafelyUnwrapped.pointee.output] = windowValue(
+          step.unsafelyUnwrapped.pointee, event, left: left, right: right, replaced)
+        step = step.unsafelyUnwrapped + 1
+        remaining -= 1
       }
-      out[step.output] = value
     }
   }
 
   @inline(__always)
-  private func statistic(
-    _ step: FeaturePlan.Step, _ event: borrowing IncomingEvent, left: Int, right: Int, _ plan: FeaturePlan
+  private func windowValue(
+    _ step: FeaturePlan.Step, _ event: borrowing IncomingEvent, left: Int, right: Int, _ replaced: Replaced
   ) -> Double {
-    var count = right - left
-    var sum: Int64 = 0
-    var squares: UInt128 = 0
-    if step.total >= 0 {
-      let total = plan.totals[step.total]
-      if total.countOffset >= 0 { count = small(total.countOffset) }
-      if total.sumOffset >= 0 { sum = self.sum(total.sumOffset) }
-      if step.code == .stddev || step.code == .zscore { squares = self.squares(total.squaresOffset) }
+    let count = step.countOffset < 0 ? right &- left : small(step.countOffset)
+    switch step.code {
+    case .count: return Double(count)
+    case .sum: return Double(sum(step.sumOffset))
+    case .mean: return Statistics.mean(count: count, sum: sum(step.sumOffset))
+    case .max, .min:
+      let index = bitmap(step.bitmap).next(from: left, below: right)
+      return index < 0 ? .nan : Double(amount(index))
+    case .distinct: return Double(bitmap(step.bitmap).count(from: left, to: right))
+    case .isNew: return event[step.field] == 0 ? .nan : replaced[step.track] < left ? 1 : 0
+    default:
+      return Statistics.value(
+        step.code, count: count, sum: sum(step.sumOffset), squares: squares(step.squaresOffset), amount: event.amount)
     }
-    return Statistics.value(step.code, count: count, sum: sum, squares: squares, amount: event.amount)
   }
 }
 
@@ -81,7 +79,7 @@ enum Statistics {
     switch code {
     case .count: return Double(count)
     case .sum: return Double(sum)
-    case .mean: return count == 0 ? .nan : Double(sum) / Double(count)
+    case .mean: return mean(count: count, sum: sum)
     case .stddev: return deviation(count: count, sum: sum, squares: squares)
     case .zscore:
       let deviation = deviation(count: count, sum: sum, squares: squares)
@@ -89,6 +87,9 @@ enum Statistics {
     default: preconditionFailure("not a statistic of totals")
     }
   }
+
+  @inline(__always)
+  static func mean(count: Int, sum: Int64) -> Double { count == 0 ? .nan : Double(sum) / Double(count) }
 
   /// Sample standard deviation, sqrt((n * sum of squares - sum^2) / (n * (n - 1))). The numerator is exact: with at most
   /// 8,192 amounts of at most 10^15 it stays below 2^126.

@@ -8,6 +8,8 @@ extension Ring {
 
   @inline(__always) func left(_ edge: FeaturePlan.Edge) -> Int { small(edge.leftOffset) }
 
+  @inline(__always) func right(_ edge: FeaturePlan.Edge) -> Int { edge.rightOffset < 0 ? end : small(edge.rightOffset) }
+
   @inline(__always) func right(_ lag: FeaturePlan.Lag) -> Int { lag.rightOffset < 0 ? end : small(lag.rightOffset) }
 
   /// Moves all edges to where they stand when the newest time is `time`.
@@ -22,7 +24,7 @@ extension Ring {
       let edge = plan.edges[index]
       let bound = time &- edge.reach
       var left = self.left(edge)
-      let right = self.right(plan.lags[edge.lag])
+      let right = self.right(edge)
       if left < right && self.time(left) <= bound {
         repeat {
           leave(left, edge, plan)
@@ -50,23 +52,28 @@ extension Ring {
   // MARK: Totals
 
   @inline(__always) func enter(_ index: Int, _ edge: FeaturePlan.Edge, _ plan: FeaturePlan) {
-    for total in edge.totals { change(plan.totals[total], index, plan, entering: true) }
+    change(edge.totals, index, plan, entering: true)
   }
 
   @inline(__always) func leave(_ index: Int, _ edge: FeaturePlan.Edge, _ plan: FeaturePlan) {
-    for total in edge.totals { change(plan.totals[total], index, plan, entering: false) }
+    change(edge.totals, index, plan, entering: false)
   }
 
   @inline(__always)
-  private func change(_ total: FeaturePlan.Total, _ index: Int, _ plan: FeaturePlan, entering: Bool) {
-    if total.filter >= 0 && !bitmap(plan.filters[total.filter].bitmap)[index] { return }
+  func change(_ totals: Range<Int>, _ index: Int, _ plan: FeaturePlan, entering: Bool) {
     let amount = self.amount(index)
-    if total.countOffset >= 0 { setSmall(total.countOffset, small(total.countOffset) + (entering ? 1 : -1)) }
-    if total.sumOffset >= 0 { addToSum(total.sumOffset, entering ? amount : -amount) }
-    if total.squaresOffset >= 0 {
-      let square = UInt128(amount.magnitude) * UInt128(amount.magnitude)
-      let squares = self.squares(total.squaresOffset)
-      setSquares(total.squaresOffset, entering ? squares &+ square : squares &- square)
+    var number = totals.lowerBound
+    while number < totals.upperBound {
+      let total = plan.totals[number]
+      number &+= 1
+      if total.filter >= 0 && !bitmap(plan.filters[total.filter].bitmap)[index] { continue }
+      if total.countOffset >= 0 { setSmall(total.countOffset, small(total.countOffset) &+ (entering ? 1 : -1)) }
+      if total.sumOffset >= 0 { addToSum(total.sumOffset, entering ? amount : 0 &- amount) }
+      if total.squaresOffset >= 0 {
+        let square = UInt128(amount.magnitude) &* UInt128(amount.magnitude)
+        let squares = self.squares(total.squaresOffset)
+        setSquares(total.squaresOffset, entering ? squares &+ square : squares &- square)
+      }
     }
   }
 
