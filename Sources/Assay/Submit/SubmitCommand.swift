@@ -33,6 +33,9 @@ public struct SubmitCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("A YAML file that says which columns become which fields.", valueName: "M.yaml"))
   var mapping: String?
 
+  @Option(help: ArgumentHelp("The bundle's schema.yaml, if it declares fields beyond the fixed ones.", valueName: "S.yaml"))
+  var schema: String?
+
   @Option(help: ArgumentHelp("Transactions a second; else as fast as the cluster takes them.", valueName: "N"))
   var rate: Double?
 
@@ -110,18 +113,30 @@ public struct SubmitCommand: AsyncParsableCommand {
   private func jobOptions() throws -> SubmitJobOptions {
     var options = SubmitJobOptions(path: file)
     options.format = format.flatMap { TransactionTextReader.Format(rawValue: $0.rawValue) }
-    if let mapping {
-      guard let data = FileManager.default.contents(atPath: mapping) else {
-        throw ClientError.file(path: mapping, "can't be read")
+    do {
+      if let schema {
+        let text = try Self.read(schema)
+        options.extraFields = try Schema.parse(yaml: text, file: schema).fields.map {
+          ExtraFieldSpec(name: $0.name, kind: $0.kind, isRequired: $0.isRequired)
+        }
+        options.definitionText += text
       }
-      options.mappingText = String(decoding: data, as: UTF8.self)
-      do {
-        options.mapping = try FieldMapping(yaml: options.mappingText)
-      } catch {
-        throw ClientError.configuration("\(mapping): \(error)")
+      if let mapping {
+        let text = try Self.read(mapping)
+        options.mapping = try FieldMapping(yaml: text, extraFields: options.extraFields)
+        options.definitionText += text
       }
+    } catch let error as FieldMappingError {
+      throw ClientError.configuration("\(mapping ?? ""): \(error)")
+    } catch let error as DefinitionError {
+      throw ClientError.configuration(error.description)
     }
     return options
+  }
+
+  private static func read(_ path: String) throws(ClientError) -> String {
+    guard let data = FileManager.default.contents(atPath: path) else { throw .file(path: path, "can't be read") }
+    return String(decoding: data, as: UTF8.self)
   }
 
   private func writeSummary(_ summary: SubmitSummary) throws {

@@ -13,7 +13,7 @@ public struct SubmitCheckpoint: Codable, Equatable, Sendable {
     /// SHA-256 of the first MiB, hexadecimal.
     public var head: String
     public var format: String
-    /// SHA-256 of the mapping file, hexadecimal; empty for none.
+    /// SHA-256 of the field mapping and the schema, hexadecimal; empty for none.
     public var mapping: String
     public var cluster: String
     /// Absolute path of the file of decisions; empty for none.
@@ -54,7 +54,7 @@ public struct SubmitCheckpoint: Codable, Equatable, Sendable {
     let own = identity
     if own.size != other.size || own.modified != other.modified || own.head != other.head { return "the file has changed" }
     if own.format != other.format { return "it was read as \(own.format)" }
-    if own.mapping != other.mapping { return "the field mapping has changed" }
+    if own.mapping != other.mapping { return "the field mapping or the schema has changed" }
     if own.cluster != other.cluster { return "it went to cluster \(own.cluster)" }
     if own.output != other.output {
       return own.output.isEmpty ? "its decisions were not written to a file" : "its decisions went to \(own.output)"

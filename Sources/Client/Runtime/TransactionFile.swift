@@ -155,7 +155,8 @@ final class TransactionFile: @unchecked Sendable {
   /// Behind the next line feed, nil if there is none.
   private static func lineEnd(_ bytes: [UInt8], _ at: Int, _ count: Int) -> Int? {
     bytes.withUnsafeBytes { bytes in
-      memchr(bytes.baseAddress! + at, CInt(UInt8(ascii: "\n")), count - at).map { $0 - UnsafeMutableRawPointer(mutating: bytes.baseAddress!) + 1 }
+      let start = UnsafeMutableRawPointer(mutating: bytes.baseAddress!)
+      return memchr(start + at, CInt(UInt8(ascii: "\n")), count - at).map { $0 - start + 1 }
     }
   }
 
