@@ -19,7 +19,7 @@ extension CoordinatorCore {
     case .status: answer(.status(status(now)))
     case .propose(let proposal) where state.partition(proposal.partition) == nil:
       answer(.failure(Failure(.notFound, "there is no partition \(proposal.partition) here")))
-    case .propose(let proposal) where proposal.version > state.partition(proposal.partition)!.version && isIdle:
+    case .propose(let proposal) where proposal.version > state.partition(proposal.partition)!.version:
       answer(
         .failure(
           Failure(.conflict, "\(proposal.partition) is at \(proposal.version) there and older here: the store was restored (R2)")))
@@ -30,8 +30,6 @@ extension CoordinatorCore {
       waiting.append(Waiting(session: session, correlation: correlation, request: request, since: now))
     }
   }
-
-  private var isIdle: Bool { if case .idle = phase { true } else { false } }
 
   /// Does what a draft owes, now that it is durable or has turned out to change nothing.
   mutating func carryOut(_ effects: [ClusterDraft.Effect], _ now: Int64, _ actions: inout [CoordinatorAction]) {

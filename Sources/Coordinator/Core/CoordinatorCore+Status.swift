@@ -15,8 +15,9 @@ extension CoordinatorCore {
         bundleReady: bundle.map { presence?.bundles.contains($0) == true } ?? true,
         bundleProblem: heartbeat?.bundleProblem ?? "")
     }
-    let replicas = presences.flatMap { node, presence in
-      (presence.heartbeat?.replicas ?? []).map { Status.Replica(node: node, report: $0) }
+    // What a node that is gone said last is no news.
+    let replicas = state.nodes.filter { $0.state != .gone }.flatMap { record in
+      (presences[record.id]?.heartbeat?.replicas ?? []).map { Status.Replica(node: record.id, report: $0) }
     }
     let sorted = replicas.sorted { ($0.report.partition, $0.node) < ($1.report.partition, $1.node) }
     return Status(map: map, nodes: nodes, replicas: sorted, waitingFor: Array(waitingFor(now).prefix(Status.waitingMax)))

@@ -40,7 +40,8 @@ struct ClusterDraft {
     let after = state.partitions[index]
     precondition(after.version > before.version, "\(after.id): a change raises the record's version")
     precondition(after.epoch >= before.epoch, "\(after.id): epochs only rise")
-    precondition(after.primary == before.primary || after.primary == nil || after.epoch > before.epoch, "\(after.id): a new primary has a new epoch")
+    precondition(
+      after.primary == before.primary || after.primary == nil || after.epoch > before.epoch, "\(after.id): a new primary has a new epoch")
     if let problem = after.problem { preconditionFailure(problem) }
     changedPartitions.insert(after.id)
   }

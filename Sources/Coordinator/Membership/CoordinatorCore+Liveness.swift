@@ -45,6 +45,11 @@ extension CoordinatorCore {
     waiting.removeAll { item in
       if case .join = item.request { item.session == session } else { false }
     }
+    if case .committing(let id, let transaction, var draft) = phase {
+      // What it asked for is done all the same; nobody is told, and it does not speak for a worker any more.
+      draft.effects.removeAll { if case .joined(session, _, _) = $0 { true } else { false } }
+      phase = .committing(id, transaction, draft)
+    }
     guard let node = sessions.removeValue(forKey: session), presences[node]?.session == session else { return }
     presences[node]?.session = nil
     presences[node]?.lastProbe = .min / 2
@@ -71,7 +76,11 @@ extension CoordinatorCore {
 
   /// Starts probes of suspects, and notices leases that have passed.
   mutating func watchLeases(_ now: Int64, _ actions: inout [CoordinatorAction]) {
-    for record in state.nodes where record.state != .gone {
+    for record in state.nodes {
+      guard record.state != .gone else {
+        if presences[record.id]?.goneSince == nil { presences[record.id]?.goneSince = now }
+        continue
+      }
       guard let presence = presences[record.id], presence.isSuspect(now: now, policy) else { continue }
       if now - presence.lastHeard > Int64(state.settings.leaseMilliseconds), presence.isDead == nil {
         presences[record.id]?.isDead = "silent for longer than its lease"
@@ -82,10 +91,6 @@ extension CoordinatorCore {
       presences[record.id]?.isProbing = true
       presences[record.id]?.lastProbe = now
       actions.append(.probe(record.id, address: record.address))
-    }
-    for index in waiting.indices where now - waiting[index].since >= policy.proposalPatienceMilliseconds {
-      isReviewDue = true
-      break
     }
   }
 

@@ -10,7 +10,7 @@ import Wire
 /// cluster_name: payments             # must stay the same for the life of the data (default: assay)
 /// partitions: 64                     # founded at the first start, fixed from then on (default: 16)
 /// replicas: 3                        # copies of each partition (default: 3, at most 7)
-/// min_in_sync: 2                     # least in-sync copies that may commit (default: 2, or replicas if that is less)
+/// min_in_sync: 2                     # least in-sync copies that may commit (default: 2 with 3 replicas or more, else 1)
 /// durability: fsync                  # fsync, or replicated: in memory on all in-sync copies; fixed from the first start
 /// expected_workers: 3                # workers to wait for before partitions are placed (default: replicas)
 /// lease_ms: 3000                     # silence after which a worker is taken for dead
@@ -57,7 +57,8 @@ public struct CoordinatorConfig: Sendable {
     }
     var settings = ClusterSettings()
     settings.replicas = Int(try keys["replicas"]?.integer(in: 1...Int64(ClusterLimit.replicas)) ?? 3)
-    settings.minInSync = Int(try keys["min_in_sync"]?.integer(in: 1...Int64(ClusterLimit.replicas)) ?? Int64(min(2, settings.replicas)))
+    let inSync: Int64 = settings.replicas >= 3 ? 2 : 1
+    settings.minInSync = Int(try keys["min_in_sync"]?.integer(in: 1...Int64(ClusterLimit.replicas)) ?? inSync)
     settings.durability = try keys["durability"]?.word([("fsync", .fsync), ("replicated", .replicated)], kind: "durability") ?? .fsync
     settings.leaseMilliseconds = Int(try keys["lease_ms"]?.integer(in: 100...600_000) ?? 3000)
     let heartbeat = Int64(min(500, settings.leaseMilliseconds / 2))

@@ -114,17 +114,25 @@ final class CoordinatorServer: @unchecked Sendable {
   }
 
   private func commit(_ id: TransactionID, _ transaction: MetadataTransaction) {
-    onStore { try self.store.commit(transaction) } then: { revision in
+    onStore {
+      try self.store.commit(transaction)
+    } then: { revision in
       self.take(revision.map { .committed(id, revision: $0) } ?? .refused(id))
     }
   }
 
   private func reload() {
-    onStore { try ClusterState(try self.store.load()) } then: { self.take(.reloaded($0)) }
+    onStore {
+      try ClusterState(try self.store.load())
+    } then: {
+      self.take(.reloaded($0))
+    }
   }
 
   private func sendBundle(_ id: BundleID, _ session: SessionID, _ correlation: UInt64) {
-    onStore { try self.store.value(of: .bundle(id)) } then: { contents in
+    onStore {
+      try self.store.value(of: .bundle(id))
+    } then: { contents in
       guard let contents else { return self.stop("bundle \(id) is listed in the store and not there: restore the newest backup") }
       self.links[session]?.send(BundleContent(bundle: id, contents: contents), correlation: correlation)
     }
