@@ -18,8 +18,8 @@ public struct SubmitCommand: AsyncParsableCommand {
 
       Exit codes:
         0   every readable row was decided
-        1   the cluster can't be reached, or an input or output failed on the way
-        2   the call, the configuration or a file named in it is wrong
+        1   the cluster can't be reached, or refuses this client
+        2   the call is wrong, or a file can't be read or written (64 for options that don't exist)
         3   rows were not decided in time, or the submission was interrupted: run the same command again
         4   the cluster refused rows; they are in its quarantine with the reasons
       """)
