@@ -54,7 +54,7 @@ public struct CoordinatorCore: Sendable {
     self.state = state
     self.policy = policy
     lastStep = now
-    for node in state.nodes { presences[node.id] = Self.presence(of: node, now: now) }
+    watchNewNodes(now)
   }
 
   /// Takes one input and appends what is to be done to `actions`, which the caller empties.
@@ -171,6 +171,7 @@ public struct CoordinatorCore: Sendable {
     phase = .idle
     state = draft.committed(transaction, at: revision)
     isReviewDue = true
+    watchNewNodes(now)
     if draft.movesPrimaries { for id in watchers.keys { watchers[id]?.lastPush = .min / 2 } }
     carryOut(draft.effects, now, &actions)
   }
@@ -200,6 +201,11 @@ public struct CoordinatorCore: Sendable {
     phase = .idle
     state = newer
     isReviewDue = true
+    watchNewNodes(now)
+  }
+
+  /// Every node on record has a lease, whoever put it there.
+  private mutating func watchNewNodes(_ now: Int64) {
     for node in state.nodes where presences[node.id] == nil { presences[node.id] = Self.presence(of: node, now: now) }
   }
 }
