@@ -1,0 +1,76 @@
+import Foundation
+import Models
+import Wire
+
+/// A bundle from a directory or from a file that `assay bundle build` made: checked as a worker checks it.
+struct BundleSource {
+  let archive: BundleArchive
+  let contents: [UInt8]
+  let bundle: Models.Bundle
+
+  init(archive: BundleArchive) throws {
+    self.archive = archive
+    contents = archive.encode()
+    guard contents.count <= ClusterLimit.bundleSize else {
+      throw OneLine(
+        "the bundle has \(NumberText.bytes(contents.count)), and at most \(NumberText.bytes(ClusterLimit.bundleSize)) are taken: "
+          + "use fewer or smaller trees")
+    }
+    bundle = try Models.Bundle(archive: archive, id: BundleID(contents: contents))
+  }
+
+  /// Errors in a directory's files name them as the person gave them.
+  init(path: String) throws {
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+      throw OneLine("\(path) does not exist: give a bundle's directory or file")
+    }
+    guard isDirectory.boolValue else {
+      guard let data = FileManager.default.contents(atPath: path) else {
+        throw OneLine("can't read \(path): \(String(cString: strerror(errno)))")
+      }
+      do {
+        try self.init(archive: try BundleArchive(reading: [UInt8](data)))
+      } catch let error as DefinitionError {
+        throw OneLine("\(path): \(error)")
+      }
+      return
+    }
+    do {
+      try self.init(archive: try BundleDirectory(path: path).read())
+    } catch var error as DefinitionError {
+      error.file = "\(path)/\(error.file)"
+      throw error
+    }
+  }
+
+  /// What it is, a line each.
+  var summary: [String] {
+    var lines = [
+      "bundle      \(bundle.name), id \(bundle.id), \(NumberText.bytes(contents.count)) in \(archive.files.count) files",
+      "features    \(bundle.features.count): \(Self.shown(bundle.features.names))",
+    ]
+    if let model = bundle.model {
+      let nodes = model.ensemble.trees.reduce(0) { $0 + $1.nodes.count }
+      lines.append(
+        "model       \(model.format.rawValue), \(NumberText.grouped(model.ensemble.trees.count)) trees, "
+          + "\(NumberText.grouped(nodes)) nodes, \(model.featureIndices.count) features")
+    } else {
+      lines.append("model       none: every score is 0")
+    }
+    let review = bundle.policy.review.map { "review from \($0)" } ?? "nothing is reviewed"
+    let decline = bundle.policy.decline.map { "decline from \($0)" } ?? "nothing is declined"
+    lines.append("thresholds  \(review), \(decline)")
+    lines.append("reasons     \(bundle.reasonRules.isEmpty ? "none declared" : Self.shown(bundle.reasonRules.map(\.code)))")
+    return lines
+  }
+
+  private static func shown(_ names: [String]) -> String {
+    names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", and \(names.count - 8) more" : "")
+  }
+}
+
+/// A bundle's files alone, for who only passes them on; checked all the same.
+enum BundleFiles {
+  static func read(_ path: String) throws -> BundleArchive { try BundleSource(path: path).archive }
+}
