@@ -112,6 +112,6 @@ public final class Coordinator: Sendable {
     try? await storeThread.shutdownGracefully()
     store.close()
     try? await group.shutdownGracefully()
-    withExtendedLifetime(lock) {}
+    lock.release()
   }
 }

@@ -1,14 +1,16 @@
 import Glibc
+import Synchronization
 
 /// Keeps a second coordinator off a data directory. The kernel lets go of it when the process ends, however it ends.
 final class DirectoryLock: Sendable {
-  private let descriptor: Int32
+  /// nil once it is released.
+  private let descriptor: Mutex<Int32?>
 
   /// Makes the directory where it is missing, readable by its owner only.
   init(_ directory: String) throws(MetadataStoreError) {
     try Self.make(directory)
     let path = "\(directory)/lock"
-    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       throw MetadataStoreError(.io, "can't open \(path): \(String(cString: strerror(errno)))")
     }
@@ -16,9 +18,19 @@ final class DirectoryLock: Sendable {
       Glibc.close(descriptor)
       throw MetadataStoreError(.locked, "another coordinator runs on \(directory): stop it, or give this one a directory of its own")
     }
+    self.descriptor = Mutex(descriptor)
   }
 
-  deinit { Glibc.close(descriptor) }
+  deinit { release() }
+
+  /// Idempotent.
+  func release() {
+    let held = descriptor.withLock { held in
+      defer { held = nil }
+      return held
+    }
+    if let held { Glibc.close(held) }
+  }
 
   private static func make(_ directory: String) throws(MetadataStoreError) {
     var made = ""
