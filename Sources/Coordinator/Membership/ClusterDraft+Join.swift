@@ -106,7 +106,7 @@ extension ClusterDraft {
       let record = state.partitions[index]
       guard let member = record.electable(node) ?? record.primary.flatMap({ $0.node == node ? $0 : nil }), isLost(member) else { continue }
       updatePartition(at: index) { $0.strip(node) }
-      if record.isr(node) != nil { note(.removedFromISR(record.id, node, reason: "its storage is not the one on record")) }
+      if record.isr(node) != nil { note(.removedFromISR(record.id, node, reason: "what it held is lost")) }
       if state.partitions[index].isr.isEmpty, state.partitions[index].eligible.isEmpty { note(.noPrimary(record.id)) }
     }
   }
