@@ -62,7 +62,7 @@ struct DemoReport: Codable, Sendable {
 
   var text: String {
     var text = "\n"
-    func line(_ label: String, _ value: String) { text += "  \(NumberText.padded(label, 19))\(value)\n" }
+    func line(_ label: String, _ value: String) { text += "  \(NumberText.padded(label, 24))\(value)\n" }
     func count(_ value: Int) -> String { NumberText.grouped(value) }
     line("submitted", count(submitted))
     line("decided", "\(count(decided)) in \(NumberText.fixed(seconds, 2)) s, \(count(Int(decisionsPerSecond)))/s")

@@ -8,6 +8,9 @@ import Wire
 /// Kept for a transaction: 14 bytes (id, score, label, outcome).
 final class DemoStream: SubmitterDelegate, @unchecked Sendable {
   static let alertsShown = 5
+  /// Rows under way: enough to keep every worker busy, and few enough that the latency shown is the cluster's, not that of
+  /// a queue here.
+  static let rowsMax = 8_192
 
   let eventLoop: any EventLoop
   private let options: DemoOptions
@@ -47,7 +50,9 @@ final class DemoStream: SubmitterDelegate, @unchecked Sendable {
       self.done = promise
       self.startedAt = ClientClock.nanoseconds()
       if let rate = self.options.rate { self.pacer = Pacer(rate: rate, start: self.startedAt) }
-      let submitter = Submitter(client, on: self.eventLoop, delegate: self)
+      var options = SubmitOptions()
+      options.rowsMax = Self.rowsMax
+      let submitter = Submitter(client, on: self.eventLoop, options: options, delegate: self)
       self.submitter = submitter
       self.submitterIsReady(submitter)
     }
