@@ -104,6 +104,29 @@ import Wire
     #expect(cluster.isr == ["w1", "w3"])
   }
 
+  @Test func `R4: a follower that is gone is refused at once, for its primary can't commit meanwhile`() throws {
+    let cluster = TestCluster(workers: 3)
+    let gone = cluster.member("w2")
+    cluster.kill("w2")
+    cluster.actions = []
+    let version = cluster.record.version
+    cluster.propose(.add, gone, from: "w1")
+    let answer = try #require(cluster.takeOutcome())
+    #expect(answer.outcome == .notFit)
+    #expect(answer.record.version == version.next)
+  }
+
+  @Test func `R9: acknowledgements of an earlier process admit nobody, although its disk is the same`() throws {
+    let cluster = TestCluster(workers: 3)
+    let earlier = cluster.member("w2")
+    cluster.kill("w2")
+    cluster.join("w2", incarnation: 2)
+    cluster.actions = []
+    cluster.propose(.add, earlier, from: "w1")
+    #expect(try #require(cluster.takeOutcome()).outcome == .otherStorage)
+    #expect(cluster.isr == ["w1", "w3"])
+  }
+
   @Test func `proposals that arrive while a commit is under way go into the next one together`() {
     let cluster = TestCluster(workers: 3, partitions: 8)
     cluster.kill("w2")

@@ -30,6 +30,9 @@ public enum CoordinatorEvent: Equatable, Sendable {
     }
   }
 
+  /// Whether it is of use only to who looks for something: a primary may propose again and again.
+  public var isDetail: Bool { if case .proposalRefused = self { true } else { false } }
+
   /// Static text; what varies is in `metadata`.
   public var message: String {
     switch self {

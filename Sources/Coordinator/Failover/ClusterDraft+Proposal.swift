@@ -10,7 +10,7 @@ extension ClusterDraft {
     let record = state.partitions[index]
     if proposal.version != record.version { return .outdated }  // a later version settles it already
     if let refusal = refusal(of: proposal, record) {
-      if refusal == .notFit, mayWait { return nil }
+      if refusal == .notFit, mayWait, mayBecomeFit(proposal.member.node) { return nil }
       updatePartition(at: index) { $0.refuse() }
       note(.proposalRefused(record.id, refusal))
       return refusal
@@ -29,6 +29,10 @@ extension ClusterDraft {
     return .accepted
   }
 
+  /// A worker that is there may be loading the bundle, or prove at any moment that it is well. One that is gone is refused
+  /// at once: until then its primary waits for acknowledgements that can't come.
+  private func mayBecomeFit(_ node: NodeID) -> Bool { state.node(node)?.state == .alive }
+
   private func refusal(of proposal: ISRProposal, _ record: PartitionRecord) -> ISRAnswer.Outcome? {
     let durability = state.settings.durability
     guard let primary = record.primary, proposal.epoch == record.epoch, proposal.proposer == primary.node,
@@ -42,8 +46,8 @@ extension ClusterDraft {
       return known.holdsSameData(as: member, durability) ? nil : .otherStorage
     case .add:
       guard record.replicas.contains(member.node), let node = state.node(member.node) else { return .notFit }
-      // R1, R4: the acknowledgements that admit it are those of the disk (and process) that is there now.
-      guard node.member.holdsSameData(as: member, durability) else { return .otherStorage }
+      // R1, R9: the acknowledgements that admit it are those of the disk and the process that are there now.
+      guard node.member == member else { return .otherStorage }
       guard node.state == .alive, liveness.fit.contains(member.node) else { return .notFit }
       // R9: it must be able to decide at once.
       if let active = state.rollout.active, liveness.bundles[member.node]?.contains(active) != true { return .notFit }

@@ -160,7 +160,7 @@ final class CoordinatorServer: @unchecked Sendable {
   private func note(_ event: CoordinatorEvent) {
     var metadata: Logger.Metadata = [:]
     for (key, value) in event.metadata { metadata[key] = "\(value)" }
-    logger.log(level: event.isWarning ? .warning : .info, "\(event.message)", metadata: metadata)
+    logger.log(level: event.isWarning ? .warning : event.isDetail ? .debug : .info, "\(event.message)", metadata: metadata)
   }
 
   // MARK: The store's thread

@@ -9,7 +9,7 @@ public struct ISRAnswer: ClusterMessage {
     case outdated = 2
     /// The proposer is not the primary of the epoch it names (R3).
     case fenced = 3
-    /// The member's disk or process is not the one that the coordinator knows (R1, R6).
+    /// The member's disk or process is not the one that the coordinator knows (R1, R6, R9).
     case otherStorage = 4
     /// The member is not placed here, not alive, draining, or lacks the active bundle.
     case notFit = 5
