@@ -14,6 +14,13 @@ import Wire
     #expect(cluster.eligible.isEmpty)
   }
 
+  @Test func `what a dead worker led is shared out among those that are left`() {
+    let cluster = TestCluster(workers: 3, partitions: 12)
+    cluster.kill("w2")
+    let leads = cluster.core.state.nodes.map { node in cluster.core.state.partitions.count { $0.primary?.node == node.id } }
+    #expect(leads == [6, 0, 6])
+  }
+
   @Test func `the map with a new primary goes to all watchers in the turn in which it is durable`() throws {
     let cluster = TestCluster(workers: 3)
     let client = SessionID(100)

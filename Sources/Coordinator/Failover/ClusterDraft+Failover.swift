@@ -5,12 +5,16 @@ extension ClusterDraft {
   /// and takes dead followers out of in-sync sets.
   mutating func failOver() {
     let members = Dictionary(uniqueKeysWithValues: state.nodes.map { ($0.id, $0) })
+    var leads = state.partitions.reduce(into: [NodeID: Int]()) { counts, partition in
+      if isServed(partition, members), let primary = partition.primary { counts[primary.node, default: 0] += 1 }
+    }
     for index in state.partitions.indices {
       let partition = state.partitions[index]
       let gone = Set(partition.isr.filter { members[$0.node]?.state == .gone }.map(\.node))
       if isServed(partition, members) {
         shrink(index, gone.subtracting([partition.primary?.node].compactMap { $0 }))
-      } else if let member = candidate(for: partition, members) {
+      } else if let member = candidate(for: partition, members, leads) {
+        leads[member.node, default: 0] += 1
         elect(member, at: index, dropping: gone.subtracting([member.node]), reason: "gone")
       }
     }
@@ -22,16 +26,21 @@ extension ClusterDraft {
     return node.member == primary && node.state != .gone
   }
 
-  /// Who is to be primary (R6): in sync rather than eligible, then by preference. Nil: nobody electable is there.
-  func candidate(for partition: PartitionRecord, _ members: [NodeID: NodeRecord]) -> Member? {
+  /// Who is to be primary (R6): in sync rather than eligible, then whoever leads least, then by preference. Nil: nobody
+  /// electable is there.
+  private func candidate(
+    for partition: PartitionRecord, _ members: [NodeID: NodeRecord], _ leads: [NodeID: Int]
+  ) -> Member? {
     func rank(_ node: NodeID) -> Int? {
       guard let known = partition.electable(node), let now = members[node], liveness.fit.contains(node),
         now.state == .alive, known.holdsSameData(as: now.member, state.settings.durability)
       else { return nil }
       return (partition.isr(node) == nil ? 2 : 0) + (now.draining ? 1 : 0)
     }
-    let ranked = partition.replicas.enumerated().compactMap { place, node in rank(node).map { ($0, place, node) } }
-    return ranked.min { ($0.0, $0.1) < ($1.0, $1.1) }.flatMap { members[$0.2]?.member }
+    let ranked = partition.replicas.enumerated().compactMap { place, node in
+      rank(node).map { (node: node, cost: ($0, leads[node] ?? 0, place)) }
+    }
+    return ranked.min { $0.cost < $1.cost }.flatMap { members[$0.node]?.member }
   }
 
   mutating func elect(_ member: Member, at index: Int, dropping dead: Set<NodeID>, reason: String) {
