@@ -86,7 +86,8 @@ struct BundleCommand: AsyncParsableCommand {
         guard let candidate = status.map.candidateBundle else { return }
         print("candidate  \(candidate)")
         for node in status.nodes {
-          let state = node.bundleProblem.isEmpty ? node.bundleReady ? "has loaded it" : "is loading it" : "can't load it: \(node.bundleProblem)"
+          let state =
+            node.bundleProblem.isEmpty ? node.bundleReady ? "has loaded it" : "is loading it" : "can't load it: \(node.bundleProblem)"
           print("  \(status.map.node(node.id)?.name ?? "\(node.id)") \(state)")
         }
       }

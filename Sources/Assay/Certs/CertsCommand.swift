@@ -11,7 +11,8 @@ struct CertsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "ca", abstract: "Make an authority: DIR/ca.pem, which everybody gets, and DIR/ca.key, which nobody does.")
     @Option(help: ArgumentHelp("Directory of the authority.", valueName: "DIR")) var out: String
-    @Option(help: ArgumentHelp("Realm: the cluster, or the group of clusters, that it certifies for.", valueName: "NAME")) var realm = "assay"
+    @Option(help: ArgumentHelp("Realm: the cluster, or the group of clusters, that it certifies for.", valueName: "NAME")) var realm =
+      "assay"
     @Flag(help: "Replace an authority that exists: all its certificates are worthless then.") var force = false
 
     func run() async throws {
@@ -32,7 +33,8 @@ struct CertsCommand: AsyncParsableCommand {
     @Option(help: "node, coordinator, client or admin.") var role: Role
     @Option(help: ArgumentHelp("The party's name; a worker's is that in its configuration.", valueName: "NAME")) var name: String
     @Option(
-      name: .customLong("host"), help: ArgumentHelp("DNS name or address that HTTP clients reach it by; may be repeated.", valueName: "HOST"))
+      name: .customLong("host"),
+      help: ArgumentHelp("DNS name or address that HTTP clients reach it by; may be repeated.", valueName: "HOST"))
     var hosts: [String] = []
     @Option(help: ArgumentHelp("Directory for NAME.pem and NAME.key.", valueName: "DIR")) var out: String
     @Option(help: ArgumentHelp("How long it is valid, at most as long as the authority.", valueName: "DAYS")) var days = 730

@@ -29,7 +29,9 @@ struct DemoCommand: AsyncParsableCommand {
   func validate() throws {
     guard (1...100_000_000).contains(transactions) else { throw ValidationError("--transactions is 1 to 100000000") }
     guard (1...64).contains(workers) else { throw ValidationError("--workers is 1 to 64") }
-    guard (1...ClusterLimit.partitions).contains(partitions) else { throw ValidationError("--partitions is 1 to \(ClusterLimit.partitions)") }
+    guard (1...ClusterLimit.partitions).contains(partitions) else {
+      throw ValidationError("--partitions is 1 to \(ClusterLimit.partitions)")
+    }
     guard (1...min(workers, ClusterLimit.replicas)).contains(replicas) else {
       throw ValidationError("--replicas is 1 to the number of workers, at most \(ClusterLimit.replicas)")
     }
@@ -53,13 +55,12 @@ struct DemoCommand: AsyncParsableCommand {
         Output.standard(report.text)
         if let path = self.report { try FreshFile.write(report.json(), to: path, replacing: true) }
         if !report.isGood { throw ExitCode(1) }
-      } catch is CancellationError {
-        throw ExitCode(130)
-      } catch let error where work.isCancelled && !(error is ExitCode) {
-        throw ExitCode(130)
+      } catch let code as ExitCode {
+        throw code
       } catch {
-        Output.error("the cluster's directory, with its logs, is \(options.data)\n")
-        throw error
+        Output.error("the cluster's directory, with its files and logs, is \(options.data)\n")
+        // Whatever a step says that was cut short: it was told to stop.
+        throw work.isCancelled ? ExitCode(130) : error
       }
     }
   }

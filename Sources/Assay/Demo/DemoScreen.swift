@@ -92,7 +92,7 @@ struct DemoScreen {
     var lines: [String] = []
     if let problem = cluster.problem { lines.append("  coordinator \(problem)") }
     guard let status = cluster.status else { return lines }
-    for (record, node) in zip(status.map.nodes, status.nodes) {
+    for (record, node) in zip(status.map.nodes, status.nodes).sorted(by: { $0.0.name < $1.0.name }) {
       let leads = status.map.partitions.filter { $0.primary?.node == record.id }.count
       let end = status.replicas.filter { $0.node == record.id && $0.report.role == .primary }
         .reduce(0) { $0 + Int($1.report.commit.rawValue) }

@@ -137,7 +137,9 @@ final class DemoStream: SubmitterDelegate, @unchecked Sendable {
     let view = TransactionView(trusted: row.record)
     var reasons: [String] = []
     if let names = row.names {
-      for i in 0..<4 where Int(row.decision.reasons[i]) < names.reasons.count { reasons.append(names.reasons[Int(row.decision.reasons[i])]) }
+      for i in 0..<4 where Int(row.decision.reasons[i]) < names.reasons.count {
+        reasons.append(names.reasons[Int(row.decision.reasons[i])])
+      }
     }
     alerts.append(
       DemoAlert(

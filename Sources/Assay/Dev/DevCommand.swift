@@ -66,7 +66,7 @@ struct DevCommand: AsyncParsableCommand {
       try await orOneLine {
         let cluster = try LocalCluster.open(place.data)
         for name in cluster.names { print("\(name): \(cluster.pid(of: name).map { "process \($0)" } ?? "not running")") }
-        let admin = try await AdminClient.connect(try ClientConfig(directory: cluster.directory))
+        let admin = try await AdminClient.connect(try ClientConfig.admin(directory: cluster.directory))
         let status = try await admin.status()
         await admin.close()
         for line in StatusText.lines(status, partitions: partitions) { print(line) }

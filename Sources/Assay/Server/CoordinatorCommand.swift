@@ -19,11 +19,10 @@ struct CoordinatorCommand: AsyncParsableCommand {
       let (reasons, stop) = AsyncStream<String?>.makeStream()
       let interruption = Interruption { stop.yield(nil) }
       defer { interruption.cancel() }
-      let server = try await CoordinatorServer.start(settings, logger: logger, random: { .random(in: 0...UInt64.max) }) { stop.yield($0) }
+      let server = try await Coordinator.start(settings, logger: logger, random: { .random(in: 0...UInt64.max) }) { stop.yield($0) }
       if let reason = await ServerProcess.untilStopped(reasons) {
         logger.critical("coordinator stops", metadata: ["reason": "\(reason)"])
-        fputs("assay: \(reason)\n", stderr)
-        exit(1)
+        throw OneLine(reason)
       }
       logger.info("coordinator is shutting down")
       await server.shutdown()

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import Foundation
 
 /// Ends the process with one line on standard error that says what happened and what to do.
 struct OneLine: Error, CustomStringConvertible {
@@ -17,7 +17,7 @@ func orOneLine<R>(_ body: () async throws -> R) async throws -> R {
     throw error
   } catch {
     let line = "\(error)".split(separator: "\n").joined(separator: " ")
-    fputs("assay: \(line)\n", stderr)
+    FileHandle.standardError.write(Data("assay: \(line)\n".utf8))
     throw ExitCode(1)
   }
 }

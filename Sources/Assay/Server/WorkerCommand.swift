@@ -19,15 +19,16 @@ struct WorkerCommand: AsyncParsableCommand {
       let (reasons, stop) = AsyncStream<String?>.makeStream()
       let isRunning = Atomic(false)
       // Before it runs, a worker may be waiting for its coordinator: then there is nothing to put in order.
-      let interruption = Interruption { isRunning.load(ordering: .relaxed) ? _ = stop.yield(nil) : exit(0) }
+      let interruption = Interruption {
+        if isRunning.load(ordering: .relaxed) { stop.yield(nil) } else { Glibc.exit(0) }
+      }
       defer { interruption.cancel() }
       let worker = try await Worker.start(settings, logger: logger, random: { .random(in: 0...UInt64.max) }) { stop.yield($0) }
       isRunning.store(true, ordering: .relaxed)
       if let reason = await ServerProcess.untilStopped(reasons) {
         // Not an orderly end: what is on disk is what counts, and the log says what that is.
         logger.critical("worker stops", metadata: ["reason": "\(reason)"])
-        fputs("assay: \(reason)\n", stderr)
-        exit(1)
+        throw OneLine(reason)
       }
       logger.info("worker is shutting down")
       await worker.shutdown()

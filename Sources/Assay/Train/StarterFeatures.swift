@@ -5,8 +5,10 @@ import Models
 /// A forest isolates what is rare in one feature at a time. Levels (sums, means, amounts) are heavy-tailed: their largest
 /// genuine values are isolated before any fraud is, and raw codes (an hour, an MCC) say nothing by their size. So the
 /// forest gets counts that are rare by themselves, one z-score and one novelty; the rest of the set is for the reasons
-/// that people read. On generated data (1 % fraud, 300,000 transactions of a world that the forest has not seen, 100
-/// trees, samples of 1,024) it reaches an average precision of 0.45; the standard set without its codes reaches 0.02.
+/// that people read. On generated data (1 % fraud, 100 trees, samples of 1,024 from 100,000 rows of history, two worlds of
+/// 300,000 transactions that the forest has not seen, three seeds) its average precision is 0.36 to 0.46, 0.42 on average;
+/// that of a forest on the standard set without its codes is 0.02. Skimmed terminals, impossible journeys and card testing
+/// are found nearly whole; a stolen number used with patience is not, for no single feature of it is rare.
 enum StarterFeatures {
   static let yaml = """
     version: 1

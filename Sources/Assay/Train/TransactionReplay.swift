@@ -46,11 +46,19 @@ struct TransactionReplay {
         guard count > 0 else { break }
         try stop.check()
         let share = min(at / size, 1)
-        try reader.feed(buffer.span.bytes.extracting(0..<count)) { builder, _ in record(builder, share) } onBadLine: { bad($0) }
+        try reader.feed(buffer.span.bytes.extracting(0..<count)) { builder, _ in
+          record(builder, share)
+        } onBadLine: {
+          bad($0)
+        }
         at += Double(count)
         progress(min(at / size, 1))
       }
-      try reader.finish { builder, _ in record(builder, 1) } onBadLine: { bad($0) }
+      try reader.finish { builder, _ in
+        record(builder, 1)
+      } onBadLine: {
+        bad($0)
+      }
     } catch let rejection as Rejection {
       throw OneLine("\(path): the header can't be used: \(rejection)")
     }
