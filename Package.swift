@@ -51,9 +51,9 @@ let package = Package(
 
     .testTarget(name: "WireTests", dependencies: ["Wire", "COpenSSL", nioCore, nioPosix, logging], swiftSettings: settings),
     .testTarget(name: "ModelsTests", dependencies: ["Models"], exclude: ["Fixtures"], swiftSettings: settings),
-    .testTarget(name: "WorkerTests", dependencies: ["Worker"], swiftSettings: settings),
-    .testTarget(name: "CoordinatorTests", dependencies: ["Coordinator"], swiftSettings: settings),
-    .testTarget(name: "ClientTests", dependencies: ["Client"], swiftSettings: settings),
+    .testTarget(name: "WorkerTests", dependencies: ["Worker", "Wire", "Models", nioCore, nioPosix, nioHTTP, logging], swiftSettings: settings),
+    .testTarget(name: "CoordinatorTests", dependencies: ["Coordinator", "Models", nioCore, nioPosix, logging], exclude: ["Scenarios"], swiftSettings: settings),
+    .testTarget(name: "ClientTests", dependencies: ["Client", "Wire", "Models", nioCore, nioPosix, logging], swiftSettings: settings),
     .testTarget(name: "ProcessTests", dependencies: ["Wire", "Models"], swiftSettings: settings),
   ]
 )

@@ -10,7 +10,7 @@ public final class Shard {
   /// A retry whose client's clock is this far behind is still taken as new (ms).
   static let clockSkewAllowed: Int64 = 5_000
 
-  public let me: Member
+  public private(set) var me: Member
   public var output = ShardOutput()
   let dedupHorizon: Int64
   var partitions: [PartitionID: Partition] = [:]
@@ -43,6 +43,12 @@ public final class Shard {
   public init(me: Member, dedupHorizon: Int64) {
     self.me = me
     self.dedupHorizon = dedupHorizon
+  }
+
+  /// The coordinator has given this node its number, before any map. Only a node without a number has no partitions.
+  public func joined(as member: Member) {
+    precondition(partitions.isEmpty || member == me, "a node's number never changes")
+    me = member
   }
 
   // MARK: Requests

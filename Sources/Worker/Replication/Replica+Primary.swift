@@ -48,7 +48,7 @@ extension Replica {
     }
     primary.followers[index] = follower
     role = .primary(primary)
-    proposeExpansion(&actions)
+    proposeExpansion(index, &actions)
     advanceCommit(&actions)
     replicate(now: now, &actions)
   }
@@ -122,14 +122,13 @@ extension Replica {
   }
 
   /// R9: whoever holds the epoch start and everything committed, in this epoch and process.
-  private mutating func proposeExpansion(_ actions: inout [ReplicaAction]) {
-    guard case .primary(var primary) = role, primary.proposed == nil, let startEnd = primary.startEnd else { return }
-    let candidate = primary.followers.first { follower in
-      guard let member = follower.member, follower.matched >= max(commit, startEnd) else { return false }
-      guard let known = primary.view.isr(follower.node) else { return true }
-      return !known.holdsSameData(as: member, durability)
-    }
-    guard let member = candidate?.member else { return }
+  /// Asked of a follower that has just been heard, so that one that is gone is never proposed on the strength of what
+  /// it once acknowledged.
+  private mutating func proposeExpansion(_ index: Int, _ actions: inout [ReplicaAction]) {
+    guard case .primary(var primary) = role, primary.proposed == nil, let startEnd = primary.startEnd,
+      let member = primary.followers[index].member, primary.followers[index].matched >= max(commit, startEnd)
+    else { return }
+    if let known = primary.view.isr(member.node), known.holdsSameData(as: member, durability) { return }
     primary.proposed = member
     role = .primary(primary)
     actions.append(.propose(add: true, member, epoch: primary.epoch, version: primary.view.version))

@@ -103,6 +103,11 @@ public struct Replica: Sendable {
     }
     actions.append(.persist(highestEpoch: highestEpoch, record: new))
     if case .primary(var primary) = role, new.epoch == primary.epoch {
+      for index in primary.followers.indices {
+        let node = primary.followers[index].node
+        // Just admitted: its silence is counted from here.
+        if new.isr(node) != nil, primary.view.isr(node) == nil { primary.followers[index].lastHeard = now }
+      }
       primary.view = new
       primary.proposed = nil  // a later version settles every proposal made on an earlier one
       primary.removalAsked = false

@@ -133,6 +133,8 @@ final class WorkerNode: @unchecked Sendable {
       $0.node = node
       $0.isJoined = true
     }
+    let me = me
+    for loop in loops { loop.eventLoop.execute { loop.shard.joined(as: me) } }
     logger.info("joined the cluster", metadata: ["node": "\(node)", "cluster": "\(directory.identity.cluster)"])
   }
 
