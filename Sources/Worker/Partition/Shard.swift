@@ -287,13 +287,14 @@ public final class Shard {
 
   private func committed(_ end: Offset, _ partition: Partition) {
     let isPrimary = partition.replica.primaryEpoch != nil
+    if isPrimary {
+      // In log order: the sinks pass over what lies below what they have taken.
+      while let held = partition.undelivered.popFirst() { output.deliveries.append(.init(record: held)) }
+    }
     while let held = partition.popCommitted(upTo: end) {
       if partition.state.applied < held.header.endOffset { apply(held, partition) }
       guard held.header.kind == .decided, held.header.endOffset > partition.sinkCursor else { continue }
       if isPrimary { output.deliveries.append(.init(record: held)) }
-    }
-    if isPrimary {
-      while let held = partition.undelivered.popFirst() { output.deliveries.append(.init(record: held)) }
     }
     while let id = partition.popWaiter(upTo: end) { finishOne(id) }
   }
