@@ -22,6 +22,8 @@ public struct LogRecord: Equatable, Sendable {
     case decided = 2
     /// From here on this bundle decides (S1, S3). Payload: 16-byte bundle id.
     case bundleActivated = 3
+    /// The sinks have everything below the offset in the payload (u64): a later primary delivers from there on (C3).
+    case sinkCursor = 4
 
     // Facts about one replica's own log. They stand in its journal only and are never replicated; `count` is 1.
 

@@ -15,9 +15,11 @@ final class Partition {
   private var recentBytes = 0
   /// Requests that wait for an end offset; ends rise but for retries that joined an earlier decision.
   private var waiters = Deque<Waiter>()
-  /// Where the sinks stand: what ends at or below has been delivered by an earlier process.
-  var sinkCursor: Offset
-  /// Committed by an earlier process and not delivered by it: goes out once this replica serves.
+  /// Where this node's own sinks stood when the process began.
+  private let ownSinkCursor: Offset
+  /// Committed, and beyond what the sinks are known to have: a follower keeps it, and so does a replica that comes back
+  /// from its disk, until the log says that it has been delivered, or this replica serves and delivers it. Bounded by
+  /// what a primary's sinks may lag behind before it refuses intake.
   var undelivered = Deque<HeldRecord>()
 
   struct Waiter {
@@ -32,7 +34,15 @@ final class Partition {
     self.range = range
     self.replica = replica
     self.state = state
-    self.sinkCursor = sinkCursor
+    ownSinkCursor = sinkCursor
+  }
+
+  /// What ends at or below has been delivered.
+  var sinkCursor: Offset { max(ownSinkCursor, state.sinkCursor) }
+
+  /// Forgets what the sinks have.
+  func dropDelivered() {
+    while let first = undelivered.first, first.header.endOffset <= sinkCursor { undelivered.removeFirst() }
   }
 
   func hold(_ record: HeldRecord) {

@@ -16,6 +16,8 @@ public final class PartitionState {
   public internal(set) var applied = Offset.zero
   /// Of the last record (R: the dedup horizon is in logged time).
   public internal(set) var loggedTime: Int64 = .min
+  /// The sinks have every decision below, as far as the log says.
+  public internal(set) var sinkCursor = Offset.zero
   let dedupHorizon: Int64
   private var scratch: [Double] = []
   private var rows: [Range<Int>] = []
@@ -58,6 +60,9 @@ public final class PartitionState {
     let payload = RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: record[LogRecord.headerSize..<header.length]))
     switch header.kind {
     case .epochStart, .truncated: break
+    case .sinkCursor:
+      guard payload.byteCount == 8 else { throw .unreadable(header.partition, header.baseOffset, "a sink cursor has 8 bytes") }
+      sinkCursor = max(sinkCursor, Offset(UInt64(littleEndian: payload.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))))
     case .bundleActivated:
       guard payload.byteCount == 16 else { throw .unreadable(header.partition, header.baseOffset, "a bundle id has 16 bytes") }
       let id = BundleID(

@@ -48,6 +48,7 @@ public struct RecoveredPartition {
       if let failure { throw failure }
       if first.header.kind == .decided, first.header.endOffset > sinkCursor { undelivered.append(first) }
       uncommitted.removeFirst()
+      while let oldest = undelivered.first, oldest.header.endOffset <= state.sinkCursor { undelivered.removeFirst() }
     }
   }
 }

@@ -293,8 +293,9 @@ public final class Shard {
     }
     while let held = partition.popCommitted(upTo: end) {
       if partition.state.applied < held.header.endOffset { apply(held, partition) }
+      if held.header.kind == .sinkCursor { partition.dropDelivered() }
       guard held.header.kind == .decided, held.header.endOffset > partition.sinkCursor else { continue }
-      if isPrimary { output.deliveries.append(.init(record: held)) }
+      if isPrimary { output.deliveries.append(.init(record: held)) } else { partition.undelivered.append(held) }
     }
     while let id = partition.popWaiter(upTo: end) { finishOne(id) }
   }
@@ -312,6 +313,22 @@ public final class Shard {
         return nil
       } catch {
         return error
+      }
+    }
+  }
+
+  /// C3: tells the log how far the sinks are, so that whoever leads next goes on from there. `cursor` is what stands in
+  /// closed files of this node. A partition with one replica has nobody to tell.
+  public func logSinkCursors(now: Int64, cursor: (PartitionID) -> Offset) {
+    for partition in partitions.values.sorted(by: { $0.id < $1.id }) {
+      guard partition.replica.isServing, let record = partition.replica.record, record.replicas.count > 1 else { continue }
+      let reached = min(cursor(partition.id), partition.replica.commit)
+      guard reached > partition.state.sinkCursor else { continue }
+      let time = partition.state.nextLoggedTime(now: now)
+      partition.state.advance(to: time)
+      partition.state.sinkCursor = reached
+      append(partition, kind: .sinkCursor, count: 1, payloadSize: 8, loggedTime: time, now: now) {
+        $0.storeBytes(of: reached.rawValue.littleEndian, as: UInt64.self)
       }
     }
   }

@@ -24,6 +24,7 @@ final class WorkerLoop: @unchecked Sendable {
   private var isPersisting = false
   private var isDrainScheduled = false
   private var unindexed = 0
+  private var ticks = 0
 
   enum Reply {
     case none
@@ -316,7 +317,10 @@ final class WorkerLoop: @unchecked Sendable {
   }
 
   func tick() {
-    shard.tick(now: node.clock.now())
+    let now = node.clock.now()
+    shard.tick(now: now)
+    ticks += 1
+    if ticks % 10 == 0 { shard.logSinkCursors(now: now) { node.sinks.outbox.cursor(of: $0) } }
     drain()
   }
 
