@@ -47,7 +47,7 @@ let package = Package(
     .target(name: "Coordinator", dependencies: ["Wire", "Models", "CSQLite", nioCore, nioPosix, logging, yaml], swiftSettings: settings),
     .target(name: "Client", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, logging, histogram], swiftSettings: settings),
     .executableTarget(name: "Assay", dependencies: ["Wire", "Models", "Worker", "Coordinator", "Client", arguments, logging, yaml, histogram], swiftSettings: settings),
-    .executableTarget(name: "Benchmarks", dependencies: ["Wire", "Models", "Worker", "Client", arguments, histogram], path: "Tests/Benchmarks", swiftSettings: settings),
+    .executableTarget(name: "Benchmarks", dependencies: ["Wire", "Models", "Worker", "Client", nioCore, nioPosix, logging, arguments], path: "Tests/Benchmarks", swiftSettings: settings),
 
     .testTarget(name: "WireTests", dependencies: ["Wire", "COpenSSL", nioCore, nioPosix, logging], swiftSettings: settings),
     .testTarget(name: "ModelsTests", dependencies: ["Models"], exclude: ["Fixtures"], swiftSettings: settings),

@@ -4,6 +4,9 @@ import Wire
 /// The bundle of all benchmarks: a card's count, sum, mean and maximum over 1 m, 1 h, 24 h and 7 d and a few more, scored
 /// by 100 trees of depth 6.
 enum BenchBundle {
+  /// Event times of in-process loads begin here, a Monday at midnight.
+  static let start: Int64 = 1_767_571_200_000
+
   static let featuresYAML: String = {
     var lines = ["version: 1", "features:", "  - {name: amount, aggregate: field, of: amount}"]
     for window in ["1m", "1h", "24h", "7d"] {
@@ -53,7 +56,7 @@ enum BenchBundle {
     var bytes: [UInt8] = []
     for step in 0..<count {
       bytes.removeAll(keepingCapacity: true)
-      source.append(1, at: 1_767_571_200_000 + Int64(step) * 400, to: &bytes)
+      source.append(1, at: start + Int64(step) * 400, to: &bytes)
       let transaction = TransactionView(trusted: bytes.span.bytes)
       let key = transaction.keyHash
       _ = row.withUnsafeMutableBufferPointer { table.observe(transaction, keyHash: key, into: $0) }

@@ -1,0 +1,105 @@
+import ArgumentParser
+import Client
+import Foundation
+import Glibc
+import Logging
+import NIOCore
+import NIOPosix
+import Wire
+
+/// What a cluster under load is made of.
+struct BenchClusterOptions: ParsableArguments {
+  @Option(help: "The assay program; ops/bench/run sets ASSAY.") var assay = ProcessInfo.processInfo.environment["ASSAY"]
+  @Option var workers = 3
+  @Option var partitions = 12
+  @Option var replicas = 1
+  @Option(help: "Event loops of the client, each with a connection to every worker.") var connections = 1
+  @Option var cards = 100_000
+  @Option(help: "Seconds before the measurement begins.") var warmup = 3
+  @Option(help: "Parent of the cluster's directory; the disk that fsync is measured on.")
+  var directory = FileManager.default.temporaryDirectory.path
+  @Flag(help: "Leave the cluster's directory.") var keep = false
+
+  func validate() throws {
+    guard (1...8).contains(connections) else { throw ValidationError("--connections must be 1 to 8") }
+    guard cards > 0, warmup >= 0 else { throw ValidationError("--cards must be positive, and --warmup not negative") }
+  }
+}
+
+/// A local cluster of real processes over TLS, made by `assay dev up` for the length of a measurement.
+struct BenchCluster {
+  let pids: [(name: String, pid: Int32)]
+  private let program: String
+  private let directory: String
+  private let options: BenchClusterOptions
+
+  static func up(_ options: BenchClusterOptions, durability: Durability) throws -> BenchCluster {
+    guard let program = options.assay else { throw ValidationError("say where the assay program is: --assay PATH, or ops/bench/run") }
+    let directory = "\(options.directory)/assay-bench-\(getpid())-\(durability)"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    for (name, bytes) in try BenchBundle.archive().files {
+      try Data(bytes).write(to: URL(fileURLWithPath: "\(directory)/bundle/\(name)").creatingParent())
+    }
+    do {
+      try run(
+        program,
+        [
+          "dev", "up", "--data", "\(directory)/cluster", "--workers", "\(options.workers)", "--partitions", "\(options.partitions)",
+          "--replicas", "\(options.replicas)", "--durability", "\(durability)", "--bundle", "\(directory)/bundle",
+        ])
+    } catch {
+      try? run(program, ["dev", "down", "--data", "\(directory)/cluster"])
+      throw error
+    }
+    let names = try FileManager.default.contentsOfDirectory(atPath: "\(directory)/cluster/pids").sorted()
+    let pids = names.compactMap { name in
+      (try? String(contentsOfFile: "\(directory)/cluster/pids/\(name)", encoding: .utf8))
+        .flatMap { Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) }.map { (name, $0) }
+    }
+    return BenchCluster(pids: pids, program: program, directory: directory, options: options)
+  }
+
+  func down() {
+    do { try Self.run(program, ["dev", "down", "--data", "\(directory)/cluster"]) } catch { print("  the cluster was not stopped: \(error)") }
+    if !options.keep { try? FileManager.default.removeItem(atPath: directory) }
+  }
+
+  /// CPU seconds of each process so far, this one included.
+  var cpu: [String: Double] {
+    var seconds = ["client": ProcessTimes.own()]
+    for (name, pid) in pids { seconds[name] = ProcessTimes.of(pid) }
+    return seconds
+  }
+
+  /// A client with an event loop of its own.
+  func connect(_ group: MultiThreadedEventLoopGroup) throws -> ClusterClient {
+    let config = try ClientConfig(directory: "\(directory)/cluster")
+    var logger = Logger(label: "assay.bench")
+    logger.logLevel = .critical
+    let client = ClusterClient(
+      ClusterClientOptions(coordinators: config.coordinators, tls: try config.tls?.clientContext(), name: "bench", logger: logger),
+      on: group.next())
+    client.start()
+    return client
+  }
+
+  private static func run(_ program: String, _ words: [String]) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: program)
+    process.arguments = words
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else { throw ValidationError("assay \(words[0]) \(words[1]): \(text)") }
+  }
+}
+
+extension URL {
+  fileprivate func creatingParent() throws -> URL {
+    try FileManager.default.createDirectory(at: deletingLastPathComponent(), withIntermediateDirectories: true)
+    return self
+  }
+}

@@ -1,0 +1,50 @@
+import ArgumentParser
+import Wire
+
+/// Throughput and CPU of a real cluster: processes, TLS, journals, files of decisions.
+struct ClusterBench: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cluster", abstract: "Throughput and CPU of a local cluster of real processes, both durabilities.")
+
+  @OptionGroup var options: BenchClusterOptions
+  @Option(help: "Only this one: replicated or fsync.") var durability: String?
+  @Option var seconds = 10
+
+  func run() async throws { _ = try await measure() }
+
+  func measure() async throws -> [Figure] {
+    let kinds: [Durability] =
+      switch durability {
+      case nil: [.replicated, .fsync]
+      case "replicated": [.replicated]
+      case "fsync": [.fsync]
+      default: throw ValidationError("--durability is replicated or fsync")
+      }
+    print(
+      title: "cluster: \(options.workers) workers and a coordinator, \(options.partitions) partitions, \(options.replicas) replica(s), "
+        + "TLS, batches of 128, \(options.connections) connection(s) to each worker, \(options.cards) cards, \(seconds) s")
+    var figures: [Figure] = []
+    var rates: [Durability: Double] = [:]
+    for kind in kinds {
+      let result = try await ClusterLoad(options: options, durability: kind, rate: nil, seconds: seconds).run()
+      rates[kind] = result.rate
+      let isGoal = kind == .replicated
+      var part = [
+        Figure("\(kind): decided", result.rate, "transactions/s", digits: 0, goal: isGoal ? .atLeast(250_000) : nil),
+        Figure("\(kind): CPU of all processes", result.cpuMicroseconds, "CPU-us/decision", goal: isGoal ? .atMost(6) : nil),
+      ]
+      for (name, seconds) in result.cpu {
+        part.append(Figure("  \(name)", seconds * 1e6 / Double(max(result.decided, 1)), "CPU-us/decision"))
+      }
+      if result.failed > 0 { part.append(Figure("\(kind): not decided", Double(result.failed), "transactions", digits: 0)) }
+      Figure.print(part)
+      figures += part
+    }
+    if let fast = rates[.replicated], let safe = rates[.fsync] {
+      let ratio = Figure("fsync to replicated", safe / fast * 100, "% of the throughput", digits: 0, goal: .atLeast(80))
+      Figure.print([ratio])
+      figures.append(ratio)
+    }
+    return figures
+  }
+}

@@ -1,0 +1,35 @@
+import ArgumentParser
+import Wire
+
+/// Latency of decisions at a steady rate, from the time at which each transaction was due.
+struct LatencyBench: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "latency", abstract: "Latency at a steady rate with fsync, from the due time (no coordinated omission).")
+
+  @OptionGroup var options: BenchClusterOptions
+  @Option(help: "Transactions a second.") var rate = 20_000
+  @Option var seconds = 20
+
+  func run() async throws { _ = try await measure() }
+
+  func measure() async throws -> [Figure] {
+    print(
+      title: "latency: \(rate)/s for \(seconds) s, fsync, \(options.workers) workers, \(options.partitions) partitions, "
+        + "\(options.replicas) replica(s), \(options.cards) cards")
+    let result = try await ClusterLoad(options: options, durability: .fsync, rate: Double(rate), seconds: seconds).run()
+    guard let latency = result.latency.summary(.decided) else { throw ValidationError("nothing was decided") }
+    // The goals are for this rate.
+    let isGoal = rate == 20_000
+    var figures = [
+      Figure("decided", result.rate, "transactions/s", digits: 0),
+      Figure("p50", latency.p50, "ms"),
+      Figure("p99", latency.p99, "ms", goal: isGoal ? .atMost(3) : nil),
+      Figure("p99.9", latency.p999, "ms", goal: isGoal ? .atMost(8) : nil),
+      Figure("maximum", latency.max, "ms"),
+      Figure("CPU of all processes", result.cpuMicroseconds, "CPU-us/decision"),
+    ]
+    if result.failed > 0 { figures.append(Figure("not decided", Double(result.failed), "transactions", digits: 0)) }
+    Figure.print(figures)
+    return figures
+  }
+}
