@@ -46,9 +46,9 @@ struct BenchCluster {
         [
           "dev", "up", "--data", "\(directory)/cluster", "--workers", "\(options.workers)", "--partitions", "\(options.partitions)",
           "--replicas", "\(options.replicas)", "--durability", "\(durability)", "--bundle", "\(directory)/bundle",
-        ])
+        ], log: "\(directory)/dev.log")
     } catch {
-      try? run(program, ["dev", "down", "--data", "\(directory)/cluster"])
+      try? run(program, ["dev", "down", "--data", "\(directory)/cluster"], log: "\(directory)/dev.log")
       throw error
     }
     let names = try FileManager.default.contentsOfDirectory(atPath: "\(directory)/cluster/pids").sorted()
@@ -60,7 +60,7 @@ struct BenchCluster {
   }
 
   func down() {
-    do { try Self.run(program, ["dev", "down", "--data", "\(directory)/cluster"]) } catch { print("  the cluster was not stopped: \(error)") }
+    do { try Self.run(program, ["dev", "down", "--data", "\(directory)/cluster"], log: "\(directory)/dev.log") } catch { print("  the cluster was not stopped: \(error)") }
     if !options.keep { try? FileManager.default.removeItem(atPath: directory) }
   }
 
@@ -83,17 +83,25 @@ struct BenchCluster {
     return client
   }
 
-  private static func run(_ program: String, _ words: [String]) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: program)
-    process.arguments = words
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw ValidationError("assay \(words[0]) \(words[1]): \(text)") }
+  /// Runs the program to its end. Not by Foundation's `Process`, which takes a child for alive as long as any process of
+  /// its own children is.
+  private static func run(_ program: String, _ words: [String], log: String) throws {
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+    posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    var arguments: [UnsafeMutablePointer<CChar>?] = ([program] + words).map { strdup($0) } + [nil]
+    defer { for argument in arguments { free(argument) } }
+    var pid = pid_t()
+    let code = posix_spawn(&pid, program, &actions, nil, &arguments, environ)
+    guard code == 0 else { throw ValidationError("can't start \(program): \(String(cString: strerror(code)))") }
+    var status: Int32 = 0
+    while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+    guard status == 0 else {
+      let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+      throw ValidationError("assay \(words[0]) \(words[1]): \(text)")
+    }
   }
 }
 
