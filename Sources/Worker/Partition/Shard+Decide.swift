@@ -8,7 +8,12 @@ final class DecideWork {
   var decisions: [Decision] = []
   var fresh: [FreshRow] = []
   var runs: [Run] = []
+  /// Cards whose state is brought near the processor together.
+  var ahead: [KeyHash] = []
   var decider = Decider()
+
+  /// More cards at once would push each other out of the cache again.
+  static let aheadMax = 32
 
   /// A row that is decided now.
   struct FreshRow {
@@ -83,7 +88,8 @@ extension Shard {
     let first = work.fresh.count
     var bytes = 0
     var waitFor = Offset.zero
-    for row in rows {
+    for (index, row) in zip(rows.indices, rows) {
+      if (index - rows.startIndex) % DecideWork.aheadMax == 0 { prefetch(rows[index...].prefix(DecideWork.aheadMax), state) }
       let transaction = TransactionView(trusted: payload.extracting(row.range))
       let key = Fingerprint(id: transaction.id, card: row.key)
       let content = hash64(transaction.bytes, seed: 0)
@@ -124,6 +130,14 @@ extension Shard {
       request.waiting += 1
       partition.wait(for: waitFor, requestID)
     }
+  }
+
+  /// A card's state is a few cache misses away, and those of different cards may be waited for together.
+  private func prefetch(_ rows: ArraySlice<RoutedRow>, _ state: PartitionState) {
+    guard rows.count > 1 else { return }
+    work.ahead.removeAll(keepingCapacity: true)
+    for row in rows { work.ahead.append(row.key) }
+    work.ahead.withUnsafeBufferPointer { state.entities!.prefetch($0) }
   }
 
   /// One call of the model for all rows, or one for each bundle while a switch is under way.
