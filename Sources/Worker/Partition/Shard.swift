@@ -7,13 +7,12 @@ import Wire
 /// Rows of one `Submit` are looked up, observed and scored together, whatever partitions they fall into, so that the
 /// model sees whole batches; then each partition gets one log record.
 public final class Shard {
-  /// A retry whose client's clock is this far behind is still taken as new (ms).
-  static let clockSkewAllowed: Int64 = 5_000
-
   public private(set) var me: Member
   public var output = ShardOutput()
   let dedupHorizon: Int64
   var partitions: [PartitionID: Partition] = [:]
+  /// Partitions that are being made anew from their logs.
+  var closed: Set<PartitionID> = []
   /// Bundles that are loaded here, by id.
   var bundles: [BundleID: Bundle] = [:]
   var settings: ClusterSettings?
@@ -99,11 +98,21 @@ public final class Shard {
   public func durable(ticket: UInt64, now: Int64) {
     while let first = unsynced.first, first.ticket <= ticket {
       unsynced.removeFirst()
-      for part in first.parts {
+      for part in first.parts where partitions[part.partition.id] === part.partition && part.end > part.base {
         part.partition.replica.durable(upTo: part.end, &actions)
         carryOut(on: part.partition, now: now)
       }
     }
+  }
+
+  /// A record that the log has voided says nothing, once it is on the disk, of the one that took its place: without
+  /// this, new records would be acknowledged on the strength of the old ones' sync (R4, R5).
+  private func voidUnsynced(_ partition: Partition, from offset: Offset) {
+    func void(_ parts: inout [ChunkPart]) {
+      for index in parts.indices where parts[index].partition === partition { parts[index].end = min(parts[index].end, offset) }
+    }
+    void(&chunkParts)
+    for index in unsynced.indices { void(&unsynced[index].parts) }
   }
 
   /// Writes a record of the primary's own and tells the replica.
@@ -145,6 +154,8 @@ public final class Shard {
     wantedBundle = map.activeBundle
     for record in map.partitions {
       guard record.replicas.contains(me.node) else { continue }
+      // One that is being rebuilt takes its place by itself, and hears of the map then.
+      guard !closed.contains(record.id) else { continue }
       let partition = partitions[record.id] ?? open(record)
       partition.replica.durability = map.settings.durability
       partition.replica.minInSync = map.settings.minInSync
@@ -183,15 +194,36 @@ public final class Shard {
       }
       return true
     }
-    guard isWhole else { return }  // damaged on the way: the primary sends it again
+    // Damaged on the way, or not what a primary sends: nothing of it is taken.
+    guard isWhole, Self.isRun(headers, of: append) else { return }
+    // A log never names a bundle that this node hasn't got on disk: such records are taken once it has.
+    for (header, range) in zip(headers, ranges) where header.kind == .bundleActivated {
+      guard let id = records.withUnsafeBytes({ BundleID(activatedBy: UnsafeRawBufferPointer(rebasing: $0[range])) }) else { return }
+      guard bundles[id] != nil else { return output.neededBundles.append(id) }
+    }
     partition.replica.received(append, records: headers, now: now, &actions)
     records.withUnsafeBytes { bytes in
       carryOut(on: partition, now: now) { index in (headers[index], UnsafeRawBufferPointer(rebasing: bytes[ranges[index]])) }
     }
   }
 
+  /// Whether the records follow one another from the message's base on, in epochs that don't fall, up to its own.
+  private static func isRun(_ headers: [LogRecord], of append: Append) -> Bool {
+    var end = append.base
+    var epoch = append.previousEpoch
+    for header in headers {
+      guard !header.kind.isLocal, header.baseOffset == end, header.epoch >= epoch, header.epoch <= append.epoch,
+        end.rawValue < UInt64(Int64.max) - 65_536
+      else { return false }
+      end = header.endOffset
+      epoch = header.epoch
+    }
+    return true
+  }
+
   public func received(_ appended: Appended, now: Int64) {
     guard let partition = partitions[appended.partition] else { return }
+    if case .accepted(let matched) = appended.result, matched > partition.replica.log.end { return }  // no follower of this log
     partition.replica.received(appended, now: now, &actions)
     carryOut(on: partition, now: now)
   }
@@ -226,6 +258,8 @@ public final class Shard {
     for held in recovered.uncommitted { partition.hold(held) }
     partition.undelivered = recovered.undelivered
     partitions[recovered.id] = partition
+    closed.remove(recovered.id)
+    for bundle in recovered.bundles { bundles[bundle.id] = bundle }
   }
 
   private func open(_ record: PartitionRecord) -> Partition {
@@ -261,6 +295,7 @@ public final class Shard {
       case .fetchMap: output.fetchMap = true
       case .truncate(let offset):
         partition.truncate(to: offset)
+        voidUnsynced(partition, from: offset)
         appendLocal(partition, kind: .truncated, at: offset)
       case .store(let range):
         let base = received(range.lowerBound).0.baseOffset
@@ -274,7 +309,11 @@ public final class Shard {
         applyAll(partition)
         let rest = Array(actions[next...])
         actions.removeAll(keepingCapacity: true)
-        append(partition, kind: .epochStart, count: 1, payloadSize: 0, loggedTime: partition.state.nextLoggedTime(now: now), now: now) { _ in }
+        let time = partition.state.nextLoggedTime(now: now)
+        partition.state.advance(to: time)
+        append(partition, kind: .epochStart, count: 1, payloadSize: 0, loggedTime: time, now: now) { _ in }
+        // Its state is the whole log's again: nothing ran ahead that has not stayed.
+        output.rebuilds.removeAll { $0 == partition.id }
         actions = rest
         next = 0
       case .steppedDown(let commit):
