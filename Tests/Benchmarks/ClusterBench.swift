@@ -33,9 +33,7 @@ struct ClusterBench: AsyncParsableCommand {
         Figure("\(kind): decided", result.rate, "transactions/s", digits: 0, goal: isGoal ? .atLeast(250_000) : nil),
         Figure("\(kind): CPU of all processes", result.cpuMicroseconds, "CPU-us/decision", goal: isGoal ? .atMost(6) : nil),
       ]
-      for (name, seconds) in result.cpu {
-        part.append(Figure("  \(name)", seconds * 1e6 / Double(max(result.decided, 1)), "CPU-us/decision"))
-      }
+      part += result.cpuFigures
       if result.failed > 0 { part.append(Figure("\(kind): not decided", Double(result.failed), "transactions", digits: 0)) }
       Figure.print(part)
       figures += part

@@ -14,6 +14,9 @@ struct ClusterLoad {
 
     var rate: Double { Double(decided) / seconds }
     var cpuMicroseconds: Double { cpu.reduce(0) { $0 + $1.seconds } * 1e6 / Double(max(decided, 1)) }
+    var cpuFigures: [Figure] {
+      cpu.map { Figure("  \($0.name)", $0.seconds * 1e6 / Double(max(decided, 1)), "CPU-us/decision") }
+    }
   }
 
   let options: BenchClusterOptions

@@ -9,17 +9,22 @@ struct LatencyBench: AsyncParsableCommand {
   @OptionGroup var options: BenchClusterOptions
   @Option(help: "Transactions a second.") var rate = 20_000
   @Option var seconds = 20
+  @Option(help: "fsync, or replicated to see what the disk adds.") var durability = "fsync"
 
   func run() async throws { _ = try await measure() }
 
   func measure() async throws -> [Figure] {
+    guard let kind = Durability.allCases.first(where: { "\($0)" == durability }) else {
+      throw ValidationError("--durability is fsync or replicated")
+    }
     print(
-      title: "latency: \(rate)/s for \(seconds) s, fsync, \(options.workers) workers, \(options.partitions) partitions, "
+      title: "latency: \(rate)/s for \(seconds) s, \(kind), \(options.workers) workers, \(options.partitions) partitions, "
         + "\(options.replicas) replica(s), \(options.cards) cards")
-    let result = try await ClusterLoad(options: options, durability: .fsync, rate: Double(rate), seconds: seconds).run()
+    let disk = try DiskProbe.measure(directory: options.directory)
+    let result = try await ClusterLoad(options: options, durability: kind, rate: Double(rate), seconds: seconds).run()
     guard let latency = result.latency.summary(.decided) else { throw ValidationError("nothing was decided") }
     // The goals are for this rate.
-    let isGoal = rate == 20_000
+    let isGoal = rate == 20_000 && kind == .fsync
     var figures = [
       Figure("decided", result.rate, "transactions/s", digits: 0),
       Figure("p50", latency.p50, "ms"),
@@ -28,6 +33,9 @@ struct LatencyBench: AsyncParsableCommand {
       Figure("maximum", latency.max, "ms"),
       Figure("CPU of all processes", result.cpuMicroseconds, "CPU-us/decision"),
     ]
+    figures += result.cpuFigures
+    figures.append(Figure("baseline: fdatasync of 4 KiB alone, p50", disk.p50, "ms"))
+    figures.append(Figure("baseline: fdatasync of 4 KiB alone, p99", disk.p99, "ms"))
     if result.failed > 0 { figures.append(Figure("not decided", Double(result.failed), "transactions", digits: 0)) }
     Figure.print(figures)
     return figures
