@@ -23,33 +23,38 @@ enum AssayBinary {
   @discardableResult
   static func run(_ arguments: [String]) throws -> Result { try start(arguments).wait() }
 
-  /// Starts a command.
+  /// Starts a command. Not by Foundation's Process, which waits for grandchildren too: a cluster outlives its command.
   static func start(_ arguments: [String]) throws -> Running {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: path)
-    process.arguments = arguments
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-    // Files, not pipes: a full pipe would hold the process up.
     let output = directory.appendingPathComponent("out").path
     let errors = directory.appendingPathComponent("err").path
-    for file in [output, errors] { FileManager.default.createFile(atPath: file, contents: nil) }
-    process.standardOutput = FileHandle(forWritingAtPath: output)
-    process.standardError = FileHandle(forWritingAtPath: errors)
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    return Running(process: process, output: output, errors: errors)
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    // Files, not pipes: a full pipe would hold the process up.
+    posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT, 0o600)
+    posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT, 0o600)
+    var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
+    defer { for word in words { free(word) } }
+    var pid = pid_t()
+    let code = posix_spawn(&pid, path, &actions, nil, &words, environ)
+    guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: code) ?? .EINVAL) }
+    return Running(pid: pid, output: output, errors: errors)
   }
 
   struct Running {
-    let process: Process
+    let pid: pid_t
     let output: String
     let errors: String
 
     func wait() throws -> Result {
-      process.waitUntilExit()
+      var status: Int32 = 0
+      while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+      let exit = status & 0x7F == 0 ? status >> 8 & 0xFF : -(status & 0x7F)
       return Result(
-        status: process.terminationStatus, output: try String(contentsOfFile: output, encoding: .utf8),
+        status: exit, output: try String(contentsOfFile: output, encoding: .utf8),
         errors: try String(contentsOfFile: errors, encoding: .utf8))
     }
   }

@@ -7,6 +7,8 @@ public final class PartitionState {
   /// Logged time never jumps ahead by more than this from one record to the next, so that a clock set wrong can't empty
   /// the dedup table.
   static let loggedTimeJumpMax: Int64 = 600_000
+  /// Entries of the dedup table are kept this much longer than a retry is taken, for clients' clocks that run ahead.
+  static let clockSkewAllowed: Int64 = 10_000
 
   public internal(set) var dedup = DedupTable()
   var entities: EntityTable?
@@ -39,7 +41,7 @@ public final class PartitionState {
   /// Time passes in the log: what lies behind the horizon is forgotten.
   func advance(to time: Int64) {
     loggedTime = max(loggedTime, time)
-    dedup.expire(before: loggedTime - dedupHorizon)
+    dedup.expire(before: loggedTime - dedupHorizon - Self.clockSkewAllowed)
   }
 
   /// The bundle decides from here on (S3).
@@ -64,10 +66,9 @@ public final class PartitionState {
       guard payload.byteCount == 8 else { throw .unreadable(header.partition, header.baseOffset, "a sink cursor has 8 bytes") }
       sinkCursor = max(sinkCursor, Offset(UInt64(littleEndian: payload.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))))
     case .bundleActivated:
-      guard payload.byteCount == 16 else { throw .unreadable(header.partition, header.baseOffset, "a bundle id has 16 bytes") }
-      let id = BundleID(
-        high: UInt64(littleEndian: payload.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self)),
-        low: UInt64(littleEndian: payload.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+      guard let id = BundleID(activatedBy: UnsafeRawBufferPointer(rebasing: record[..<header.length])) else {
+        throw .unreadable(header.partition, header.baseOffset, "a bundle id has 16 bytes")
+      }
       guard let bundle = find(id) else { throw .bundleMissing(header.partition, id) }
       activate(bundle)
     case .decided:

@@ -12,6 +12,8 @@ public struct RecoveredPartition {
   /// Committed, and beyond what the sinks have.
   public private(set) var undelivered = Deque<HeldRecord>()
   public let sinkCursor: Offset
+  /// Every bundle that the log names, also beyond what has been applied.
+  public private(set) var bundles: [Bundle] = []
 
   public init(id: PartitionID, dedupHorizon: Int64, sinkCursor: Offset) {
     self.id = id
@@ -30,6 +32,10 @@ public struct RecoveredPartition {
       log.truncate(to: header.baseOffset)
       while let last = uncommitted.last, last.header.endOffset > header.baseOffset { uncommitted.removeLast() }
       return
+    }
+    if header.kind == .bundleActivated, let id = BundleID(activatedBy: record) {
+      guard let found = bundle(id) else { throw .bundleMissing(self.id, id) }
+      if !bundles.contains(where: { $0 === found }) { bundles.append(found) }
     }
     guard header.baseOffset == log.end else {
       throw .unreadable(id, header.baseOffset, "the log ends at \(log.end): records are missing")

@@ -8,6 +8,7 @@ final class DecideWork {
   var decisions: [Decision] = []
   var fresh: [FreshRow] = []
   var runs: [Run] = []
+  var joins: [JoinedRow] = []
   /// Cards whose state is brought near the processor together.
   var ahead: [KeyHash] = []
   var decider = Decider()
@@ -20,6 +21,12 @@ final class DecideWork {
     var range: Range<Int>
     var index: Int
     var dedup: UInt64
+  }
+
+  /// A row that repeats one of the same batch.
+  struct JoinedRow {
+    var index: Int
+    var fresh: Int
   }
 
   /// Fresh rows of one partition, side by side in the matrix.
@@ -49,6 +56,7 @@ extension Shard {
     work.decisions.removeAll(keepingCapacity: true)
     work.fresh.removeAll(keepingCapacity: true)
     work.runs.removeAll(keepingCapacity: true)
+    work.joins.removeAll(keepingCapacity: true)
     let stride = partitions.isEmpty ? 0 : widestFeatures
     if work.matrix.count < rows.count * stride { work.matrix = [Double](repeating: 0, count: rows.count * stride) }
 
@@ -60,14 +68,16 @@ extension Shard {
       start = end
     }
     score(stride: stride)
+    for join in work.joins { request.outcomes[join.index].decision = work.decisions[join.fresh] }
     for run in work.runs { log(run, payload, stride: stride, request: request, id: id, now: now) }
     if request.waiting == 0 { output.completed.append(id) }
     return id
   }
 
-  private var widestFeatures: Int {
+  /// Of the bundles that decide here now.
+  public var widestFeatures: Int {
     var widest = 0
-    for bundle in bundles.values { widest = max(widest, bundle.features.count) }
+    for partition in partitions.values { widest = max(widest, partition.state.bundle?.features.count ?? 0) }
     return widest
   }
 
@@ -82,7 +92,6 @@ extension Shard {
     let state = partition.state
     guard partition.replica.isServing, let bundle = state.bundle else { return refuse(rows, request, .unavailable) }
     let time = state.nextLoggedTime(now: now)
-    state.advance(to: time)
     let base = partition.replica.log.end
     let bundleNumber = UInt32(state.bundles.count - 1)
     let first = work.fresh.count
@@ -100,11 +109,15 @@ extension Shard {
         request.outcomes[row.index].offset = Offset(entry.offset)
         request.outcomes[row.index].bundle = request.bundleIndex(state.bundles[Int(entry.bundle)])
         request.outcomes[row.index].decision = entry.decision
-        // A retry joins a decision that is pending.
+        // A retry joins a decision that is pending; within this very batch it is still to be made.
         waitFor = max(waitFor, Offset(entry.offset + 1))
+        if entry.offset >= base.rawValue {
+          work.joins.append(.init(index: row.index, fresh: first + Int(entry.offset - base.rawValue)))
+        }
       case .conflict: request.outcomes[row.index].reject(.conflictingDuplicate)
       case .new:
-        if firstSent < state.dedup.horizonStart - Shard.clockSkewAllowed {
+        // Entries are kept a little longer than this, so that clocks that differ a little decide nothing twice.
+        if firstSent < time - dedupHorizon {
           request.outcomes[row.index].reject(.retryBeforeHorizon)
           continue
         }
@@ -123,6 +136,8 @@ extension Shard {
       }
     }
     let count = work.fresh.count - first
+    // Only what is logged may move the state (R14).
+    if count > 0 { state.advance(to: time) }
     if count > 0 {
       work.runs.append(
         .init(partition: partition, bundle: bundle, first: first, count: count, transactionBytes: bytes, loggedTime: time))

@@ -1,3 +1,4 @@
+import Models
 import Wire
 
 /// What a shard tells of itself.
@@ -16,6 +17,9 @@ extension Shard {
         partition: partition.id, role: role, epoch: replica.highestEpoch, end: replica.log.end, commit: replica.commit)
     }
   }
+
+  /// Schema of a bundle that decides here; nil before the first one.
+  public var newestSchema: Schema? { partitions.values.lazy.compactMap(\.state.bundle?.schema).first }
 
   public struct Totals: Sendable {
     public var primaries = 0
@@ -41,6 +45,7 @@ extension Shard {
   /// Lets go of a partition whose state is to be made anew from its log (R14); until `recover` brings it back, whatever
   /// comes for it is ignored, and so comes again.
   public func close(_ id: PartitionID) -> (highestEpoch: Epoch, record: PartitionRecord?) {
+    closed.insert(id)
     guard let partition = partitions.removeValue(forKey: id) else { return (.none, nil) }
     return (partition.replica.highestEpoch, partition.replica.record)
   }

@@ -45,6 +45,8 @@ public struct ShardOutput {
   public var fetchMap = false
   /// Partitions whose state ran ahead of the commit offset when they lost their role (R14).
   public var rebuilds: [PartitionID] = []
+  /// Bundles that a primary's log names and this node lacks.
+  public var neededBundles: [BundleID] = []
   /// Set once: this node must stop serving (a record that can't be applied).
   public var fatal: ApplyError?
 
@@ -52,6 +54,6 @@ public struct ShardOutput {
 
   public var isPending: Bool {
     fatal != nil || fetchMap || !completed.isEmpty || !deliveries.isEmpty || !sends.isEmpty || !answers.isEmpty || !persists.isEmpty
-      || !catchUps.isEmpty || !proposals.isEmpty || !rebuilds.isEmpty
+      || !catchUps.isEmpty || !proposals.isEmpty || !rebuilds.isEmpty || !neededBundles.isEmpty
   }
 }

@@ -21,23 +21,25 @@ final class BundleStore: Sendable {
   func bundle(_ id: BundleID) throws -> Bundle? {
     if let known = loaded.withLock({ $0[id] }) { return known }
     guard let bytes = try system.contents(path(id), limit: ClusterLimit.bundleSize) else { return nil }
-    return try load(bytes, id)
+    let bundle = try parse(bytes, id)
+    loaded.withLock { $0[id] = bundle }
+    return bundle
   }
 
   /// Checks, keeps and loads a bundle that came over the wire. Blocks on the disk.
   func store(_ bytes: [UInt8], _ id: BundleID) throws -> Bundle {
-    let bundle = try load(bytes, id)
+    let bundle = try parse(bytes, id)
+    // On disk first: once it is loaded a log may name it.
     try system.replaceFile("\(id).bundle", in: directory, with: bytes)
+    loaded.withLock { $0[id] = bundle }
     return bundle
   }
 
-  private func load(_ bytes: [UInt8], _ id: BundleID) throws -> Bundle {
+  private func parse(_ bytes: [UInt8], _ id: BundleID) throws -> Bundle {
     guard BundleID(contents: bytes) == id else {
       throw DefinitionError(file: "bundle \(id)", message: "its contents don't have this hash", suggestion: "Publish it again.")
     }
-    let bundle = try Bundle(archive: try BundleArchive(reading: bytes), id: id)
-    loaded.withLock { $0[id] = bundle }
-    return bundle
+    return try Bundle(archive: try BundleArchive(reading: bytes), id: id)
   }
 
   private func path(_ id: BundleID) -> String { "\(directory)/\(id).bundle" }

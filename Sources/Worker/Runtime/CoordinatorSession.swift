@@ -21,6 +21,8 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   private var bundleProblem = ""
   private var fetching: Set<BundleID> = []
   private var version = MapVersion.none
+  /// Bundles that the newest map wants loaded.
+  private var wanted: [BundleID] = []
   private var lastComplaint = ""
 
   private enum Question {
@@ -73,6 +75,9 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
       link.send(MapRequest(), correlation: self.ask(.map))
     }
   }
+
+  /// From any loop: a log names this bundle.
+  func require(_ id: BundleID) { loop.execute { self.need(id) } }
 
   private func undelivered(_ proposal: ShardOutput.Proposal, _ source: WorkerLoop) {
     // Again a little later: the proposed member stays in the maximal ISR meanwhile (R4).
@@ -190,7 +195,8 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
     guard map.version > version else { return }
     version = map.version
     node.learned(map)
-    for id in [map.activeBundle, map.candidateBundle].compactMap({ $0 }) { need(id) }
+    wanted = [map.activeBundle, map.candidateBundle].compactMap { $0 }
+    for id in wanted { need(id) }
   }
 
   /// Loads a bundle from disk or asks for it.
@@ -239,6 +245,8 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
 
   private func beat() {
     guard let link, link.isReady, isJoined, let id = node.nodeID else { return }
+    // What could not be loaded or fetched before is tried again.
+    for id in wanted { need(id) }
     link.send(
       Heartbeat(
         node: id, incarnation: node.me.incarnation, map: version, bundles: node.loadedBundles(), bundleProblem: bundleProblem,

@@ -27,7 +27,10 @@ struct PartitionReader {
     }
     guard found.first?.header.baseOffset == range.lowerBound else { return nil }
     var out: [UInt8] = []
-    for record in found where out.isEmpty || out.count + record.bytes.count <= maxBytes { out.append(contentsOf: record.bytes) }
+    for record in found {
+      if !out.isEmpty, out.count + record.bytes.count > maxBytes { break }
+      out.append(contentsOf: record.bytes)
+    }
     return out
   }
 

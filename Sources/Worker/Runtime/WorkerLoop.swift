@@ -25,6 +25,8 @@ final class WorkerLoop: @unchecked Sendable {
   private var isDrainScheduled = false
   private var unindexed = 0
   private var ticks = 0
+  /// Bounds what a batch makes of records, features and decisions together, so that it fits into a frame to a follower.
+  private static let batchBytesMax = 12 << 20
 
   enum Reply {
     case none
@@ -66,6 +68,7 @@ final class WorkerLoop: @unchecked Sendable {
     } catch {
       return link.send(Failure(.malformed, "the batch can't be read: \(error)"), correlation: correlation)
     }
+    if isTooWide(submit, payload) { return link.send(Self.tooWide, correlation: correlation) }
     let received = monotonicNanoseconds()
     if takesAll(submit) {
       decide(submit, payload, .link(link, correlation: correlation, received: received), source: .wire)
@@ -88,6 +91,7 @@ final class WorkerLoop: @unchecked Sendable {
     } catch {
       return answer(.failure(Failure(.malformed, "the batch can't be read: \(error)")))
     }
+    if isTooWide(submit, span) { return answer(.failure(Self.tooWide)) }
     if takesAll(submit) {
       decide(submit, span, .closure { answer(.success($0.decisions)) }, source: .http)
       drain()
@@ -95,6 +99,12 @@ final class WorkerLoop: @unchecked Sendable {
       scatter(submit, span, Gathering(self, submit, rowCount: submit.rowCount) { answer(.success($0)) })
     }
   }
+
+  private func isTooWide(_ submit: Submit, _ payload: RawSpan) -> Bool {
+    payload.byteCount + submit.rowCount * (Decision.size + 8 * shard.widestFeatures) > Self.batchBytesMax
+  }
+
+  private static let tooWide = Failure(.tooLarge, "with this bundle's features the batch is too large: send fewer rows at a time")
 
   /// Whether every row is to be decided on this very loop.
   private func takesAll(_ submit: Submit) -> Bool {
@@ -112,7 +122,7 @@ final class WorkerLoop: @unchecked Sendable {
       payload, rows: intake.rows, rejected: intake.rejected, rowCount: submit.rowCount, firstSent: submit.firstSent,
       withFeatures: submit.flags.contains(.withFeatures), token: token, now: node.clock.now())
     count(shard.request(id))
-    quarantineRejected(shard.request(id), payload, source)
+    quarantineRejected(shard.request(id), payload, intake.ranges, source)
     scheduleDrain()
   }
 
@@ -122,7 +132,7 @@ final class WorkerLoop: @unchecked Sendable {
       payload, rows: rows, rejected: [], rowCount: submit.rowCount, firstSent: submit.firstSent,
       withFeatures: submit.flags.contains(.withFeatures), token: keep(.closure(answer)), now: node.clock.now())
     count(shard.request(id))
-    quarantineRejected(shard.request(id), payload, .wire)
+    quarantineRejected(shard.request(id), payload, rows.map(\.range), .wire)
     scheduleDrain()
   }
 
@@ -146,13 +156,13 @@ final class WorkerLoop: @unchecked Sendable {
 
   // MARK: Quarantine
 
-  private func quarantineRejected(_ request: Request, _ payload: RawSpan, _ source: Source) {
+  private func quarantineRejected(_ request: Request, _ payload: RawSpan, _ ranges: [Range<Int>], _ source: Source) {
     guard request.hasRejects else { return }
     var rejected: [(row: Int, Rejection)] = []
     for row in request.outcomes.indices where request.outcomes[row].status == .rejected {
       rejected.append((row, request.rejection(of: row)))
     }
-    quarantine(rejected, intake.ranges, payload, source)
+    quarantine(rejected, ranges, payload, source)
   }
 
   private func quarantine(_ rejected: [(row: Int, Rejection)], _ ranges: [Range<Int>], _ payload: RawSpan, _ source: Source) {
@@ -204,7 +214,7 @@ final class WorkerLoop: @unchecked Sendable {
       let output = shard.output
       shard.output = ShardOutput()
       if let chunk { hand(over: chunk) }
-      if isPersisting || !output.persists.isEmpty {
+      if isPersisting || !held.isEmpty || !output.persists.isEmpty {
         held.append((output, chunk))
         persistNext()
       } else {
@@ -255,6 +265,7 @@ final class WorkerLoop: @unchecked Sendable {
     for (appended, node) in output.answers { peers.answer(appended, to: node) }
     for proposal in output.proposals { node.session.propose(proposal, from: self) }
     if output.fetchMap { node.session.fetchMap() }
+    for id in output.neededBundles { node.session.require(id) }
     if !output.deliveries.isEmpty { node.sinks.deliver(output.deliveries) }
     for id in output.completed { answer(id) }
     for id in output.rebuilds { node.rebuild(id, on: self) }
@@ -327,7 +338,8 @@ final class WorkerLoop: @unchecked Sendable {
   // MARK: Replication
 
   func received(append payload: RawSpan) {
-    guard let append = try? Append(reading: payload) else { return }
+    // A journal that does not keep up, or is closing: the primary sends it again.
+    guard !node.isStopping, !node.journal.isFull, let append = try? Append(reading: payload) else { return }
     shard.received(append, records: payload.extracting(Append.headerSize..<payload.byteCount), now: node.clock.now())
     scheduleDrain()
   }

@@ -78,6 +78,7 @@ final class WorkerNode: @unchecked Sendable {
       loops[loopIndex(of: partition.id)].shard.recover(
         partition, highestEpoch: max(facts?.highestEpoch ?? .none, partition.log.lastEpoch), record: facts?.record)
     }
+    for loop in loops { loop.schema = loop.shard.newestSchema ?? loop.schema }
     registerGauges()
     session = CoordinatorSession(node: self, loop: loops[0].eventLoop)
     for loop in loops {
