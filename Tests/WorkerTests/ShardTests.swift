@@ -1,0 +1,171 @@
+import Models
+import Testing
+import Wire
+
+@testable import Worker
+
+@Suite struct ShardTests {
+  @Test func `a batch is decided in order, and answered only when its record is durable`() throws {
+    var rig = try ShardRig()
+    rig.lead()
+    let id = try rig.submit([ShardRig.transaction("a"), ShardRig.transaction("b", amount: 250)], withFeatures: true)
+    rig.hand()
+    #expect(rig.shard.output.completed.isEmpty && rig.shard.output.deliveries.isEmpty)
+    rig.sync()
+    let answer = try rig.take(id)
+    #expect(answer.outcomes.map(\.status) == [.decided, .decided])
+    #expect(answer.outcomes[1].offset - answer.outcomes[0].offset == 1)
+    #expect(answer.outcomes.map(\.features) == [[100, 1], [250, 2]])
+    #expect(answer.bundles.map(\.id) == [rig.bundle.id] && answer.bundles[0].features == ["amount", "count_1h"])
+    #expect(rig.shard.output.deliveries.map(\.record.header.count) == [2])
+  }
+
+  @Test func `a retry gets the original decision and offset; the same id with other content is a conflict`() throws {
+    var rig = try ShardRig()
+    rig.lead()
+    let first = try rig.answer([ShardRig.transaction("a")])
+    rig.now += 5
+    let again = try rig.answer([ShardRig.transaction("a"), ShardRig.transaction("a", amount: 101), ShardRig.transaction("a", card: "card-2")])
+    #expect(again.outcomes.map(\.status) == [.duplicate, .rejected, .decided])
+    #expect(again.outcomes[0].offset == first.outcomes[0].offset && again.outcomes[0].decision == first.outcomes[0].decision)
+    #expect(again.outcomes[1].rejection?.reason == .conflictingDuplicate)
+  }
+
+  @Test func `duplicates within one batch and retries of what is pending wait for the one decision`() throws {
+    var rig = try ShardRig()
+    rig.lead()
+    let first = try rig.submit([ShardRig.transaction("a"), ShardRig.transaction("a")])
+    let retry = try rig.submit([ShardRig.transaction("a")])
+    rig.hand()
+    #expect(rig.shard.output.completed.isEmpty)
+    rig.sync()
+    let both = try rig.take(first).outcomes + rig.take(retry).outcomes
+    #expect(both.map(\.status) == [.decided, .duplicate, .duplicate])
+    #expect(Set(both.map(\.offset)).count == 1)
+    #expect(try ShardRig.split(rig.written).filter { $0.0.kind == .decided }.map(\.0.count) == [1])
+  }
+
+  @Test func `a retry first sent before the horizon is refused, never decided again`() throws {
+    var rig = try ShardRig()
+    rig.lead()
+    _ = try rig.answer([ShardRig.transaction("a")])
+    rig.now += ShardRig.horizon
+    _ = try rig.answer([ShardRig.transaction("b", at: rig.now)])
+    rig.now += 60_000
+    let late = try rig.answer([ShardRig.transaction("a")], firstSent: ShardRig.start)
+    #expect(late.outcomes[0].rejection?.reason == .retryBeforeHorizon)
+    #expect(try rig.answer([ShardRig.transaction("c", at: rig.now)]).outcomes[0].status == .decided)
+  }
+
+  @Test func `rows of a partition that is led elsewhere are to be sent again, the others are decided`() throws {
+    var rig = try ShardRig(partitions: 2)
+    let other = Member(node: NodeID(2), storage: StorageID(high: 1, low: 2), incarnation: Incarnation(1))
+    rig.records[1].primary = other
+    rig.records[1].isr = [ShardRig.me, other]
+    rig.records[1].replicas = [NodeID(2), NodeID(1)]
+    rig.lead()
+    let rows = (0..<40).map { ShardRig.transaction("t\($0)", card: "card-\($0)") }
+    let answer = try rig.answer(rows)
+    let table = RoutingTable(rig.map)
+    for (row, outcome) in zip(rows, answer.outcomes) {
+      let mine = table.index(of: TransactionView(trusted: row.span.bytes).keyHash) == 0
+      #expect(outcome.status == (mine ? .decided : .retry) && outcome.failure == (mine ? nil : .notPrimary))
+    }
+    #expect(Set(answer.outcomes.map(\.status)).count == 2)
+  }
+
+  @Test func `S3: each decision names its bundle; a retry after the switch names the one that decided`() throws {
+    var rig = try ShardRig()
+    rig.lead()
+    _ = try rig.answer([ShardRig.transaction("a")])
+    let second = try ShardRig.bundle(2)
+    rig.version = 2
+    rig.shard.learned(rig.map, now: rig.now)
+    rig.sync()
+    #expect(try rig.answer([ShardRig.transaction("b")]).bundles.map(\.id) == [rig.bundle.id], "not loaded yet (S1)")
+    rig.shard.loaded(second, now: rig.now)
+    rig.sync()
+    let answer = try rig.answer([ShardRig.transaction("c"), ShardRig.transaction("a")])
+    #expect(answer.outcomes.map { answer.bundles[Int($0.bundle)].id } == [second.id, rig.bundle.id])
+    let kinds = try ShardRig.split(rig.written).map(\.0.kind)
+    #expect(kinds == [.epochStart, .bundleActivated, .decided, .decided, .bundleActivated, .decided])
+  }
+
+  @Test func `R14: replaying the log gives the same state, up to what a later record proves committed`() throws {
+    var rig = try ShardRig()
+    rig.lead()
+    for step in 0..<30 {
+      rig.now += 1_000
+      _ = try rig.answer((0..<4).map { ShardRig.transaction("t\(step)-\($0)", card: "card-\($0 % 3)", at: rig.now) })
+    }
+    let records = try ShardRig.split(rig.written)
+    let state = rig.shard.partitions[PartitionID(1)]!.state
+    var recovered = try ShardRig.recover(records, [rig.bundle])
+    #expect(recovered.uncommitted.map(\.header.baseOffset) == [records.last!.0.baseOffset], "no later record speaks for the last")
+    #expect(recovered.state.applied == records.last!.0.baseOffset && recovered.log.end == state.applied)
+    // Another epoch's start marks it committed.
+    let mark = LogRecord(
+      partition: PartitionID(1), kind: .epochStart, count: 1, epoch: Epoch(2), baseOffset: recovered.log.end,
+      loggedTime: rig.now, commitOffset: recovered.log.end, length: LogRecord.headerSize)
+    let chunk = RecordChunk()
+    _ = chunk.append(mark) { _ in }
+    try ShardRig.replay(mark, chunk.bytes, into: &recovered, [rig.bundle])
+    #expect(recovered.state.digest() == state.digest())
+    #expect(recovered.state.applied == state.applied && recovered.uncommitted.count == 1)
+  }
+
+  @Test func `R8, R14: after a truncated record the replay goes on with what took its place, and never below the commit`() throws {
+    var rig = try ShardRig()
+    rig.lead()
+    for step in 0..<6 { _ = try rig.answer([ShardRig.transaction("t\(step)")]) }
+    let records = try ShardRig.split(rig.written)
+    let last = records.last!
+    func cut(at offset: Offset) -> (LogRecord, [UInt8]) {
+      let header = LogRecord(
+        partition: PartitionID(1), kind: .truncated, count: 1, epoch: Epoch(2), baseOffset: offset, loggedTime: 0, commitOffset: .zero,
+        length: LogRecord.headerSize)
+      let chunk = RecordChunk()
+      _ = chunk.append(header) { _ in }
+      return (header, chunk.bytes)
+    }
+    let plain = try ShardRig.recover(records, [rig.bundle])
+    let again = try ShardRig.recover(records + [cut(at: last.0.baseOffset), last], [rig.bundle])
+    #expect(again.log == plain.log && again.state.digest() == plain.state.digest() && again.uncommitted.count == 1)
+    #expect(throws: ApplyError.self) { _ = try ShardRig.recover(records + [cut(at: Offset(1))], [rig.bundle]) }
+    #expect(throws: ApplyError.self, "a gap") { _ = try ShardRig.recover([records[0], records[2]], [rig.bundle]) }
+    #expect(throws: ApplyError.bundleMissing(PartitionID(1), rig.bundle.id)) { _ = try ShardRig.recover(records, []) }
+  }
+
+  @Test func `R4, R5: a follower's new records are not acknowledged by the sync of the voided ones they replace`() throws {
+    var rig = try ShardRig()
+    let other = Member(node: NodeID(2), storage: StorageID(high: 1, low: 2), incarnation: Incarnation(1))
+    rig.records[0].primary = other
+    rig.records[0].isr = [ShardRig.me, other]
+    rig.records[0].replicas = [NodeID(2), NodeID(1)]
+    rig.lead()
+    func send(_ rig: ShardRig, epoch: UInt64, previous: UInt64, base: UInt64, count: Int) {
+      let header = LogRecord(
+        partition: PartitionID(1), kind: .epochStart, count: count, epoch: Epoch(epoch), baseOffset: Offset(base), loggedTime: 0,
+        commitOffset: .zero, length: LogRecord.headerSize)
+      let chunk = RecordChunk()
+      _ = chunk.append(header) { _ in }
+      rig.shard.received(
+        Append(
+          partition: PartitionID(1), epoch: Epoch(epoch), sender: NodeID(2), senderIncarnation: Incarnation(1),
+          recordVersion: RecordVersion(1), previousEpoch: Epoch(previous), base: Offset(base), commitOffset: .zero),
+        records: chunk.bytes.span.bytes, now: rig.now)
+    }
+    send(rig, epoch: 1, previous: 0, base: 0, count: 2)
+    rig.sync()
+    send(rig, epoch: 1, previous: 1, base: 2, count: 5)
+    rig.hand()
+    let voided = rig.ticket
+    send(rig, epoch: 2, previous: 1, base: 2, count: 5)
+    rig.hand()
+    rig.shard.output = ShardOutput()
+    rig.shard.durable(ticket: voided, now: rig.now)
+    #expect(!rig.shard.output.answers.contains { $0.0.result == .accepted(matched: Offset(7)) })
+    rig.shard.durable(ticket: rig.ticket, now: rig.now)
+    #expect(rig.shard.output.answers.map(\.0.result).last == .accepted(matched: Offset(7)))
+  }
+}
