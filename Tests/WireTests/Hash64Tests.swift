@@ -2,25 +2,25 @@ import Testing
 
 @testable import Wire
 
-/// The hash places every key and stands in logs: its values never change. They come from a reference written after Wang
-/// Yi's description, apart from this code.
+/// The hash places every key and stands in logs: its values never change. The texts' are those that wyhash's
+/// author publishes for final version 4 with its first set of secrets; the lengths' come from a reference apart from this code.
 @Suite struct Hash64Tests {
   static let texts: [(String, UInt64)] = [
-    ("", 0x60c0_6e5a_a671_6029), ("a", 0xc27e_8eda_658d_b8d7), ("abc", 0x3398_9d40_53e0_3eba),
-    ("message digest", 0xc9a5_41eb_616b_2d72), ("abcdefghijklmnopqrstuvwxyz", 0xb5ff_b066_033c_9d8a),
-    ("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 0x36b3_8824_ac8f_3adf),
-    (String(repeating: "1234567890", count: 8), 0xb430_8ed5_d012_bbb5),
+    ("", 0x0409_638e_e2bd_e459), ("a", 0xa841_2d09_1b5f_e0a9), ("abc", 0x32dd_92e4_b291_5153),
+    ("message digest", 0x8619_1240_89a3_a16b), ("abcdefghijklmnopqrstuvwxyz", 0x7a43_afb6_1d7f_5f40),
+    ("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 0xff42_329b_90e5_0d58),
+    (String(repeating: "1234567890", count: 8), 0xc39c_ab13_b115_aad3),
   ]
 
   /// By length, on each side of every step of the algorithm: bytes 7k + 1, seed = length times 2^64 / phi.
   static let lengths: [(Int, UInt64)] = [
-    (1, 0x329c_44ba_fe27_b893), (2, 0xba63_18de_f739_a821), (3, 0xddf2_912d_e71f_dbc5), (4, 0xed73_efb0_3c81_c52a),
-    (5, 0x2be9_646c_9170_f46f), (7, 0x22f2_8713_135c_5cba), (8, 0xc816_5177_983d_128f), (9, 0x93cb_c14a_fb71_7104),
-    (12, 0xcd47_8e99_af72_2618), (15, 0x5f17_5361_efad_bc10), (16, 0x107a_a9b0_6e5d_034a), (17, 0x3f29_fa7c_203c_50d5),
-    (31, 0x4eba_b308_7ed7_eeff), (32, 0x2958_c316_b264_e8a5), (33, 0xc16f_b5b3_4856_e810), (47, 0x2ba6_4ce8_356f_0be7),
-    (48, 0x5dd7_4f33_6b62_22d9), (49, 0x624d_f495_4556_6120), (63, 0xf383_8e9c_1b41_e983), (64, 0xe75c_2a02_16e3_20d3),
-    (65, 0x98f0_b29c_b5db_5754), (95, 0x3b8a_3970_65ea_6ac9), (96, 0x778b_a2b2_a012_95fe), (97, 0xae86_74dd_fc42_59e8),
-    (128, 0x5dba_f202_dc9d_8c04),
+    (1, 0xb47f_c8ba_28d7_f982), (2, 0x7e01_f867_e83e_d685), (3, 0x600f_a721_c13c_123b), (4, 0xbfac_93c9_915e_7aab),
+    (5, 0x7435_7656_3e7f_5722), (7, 0xddfa_ad1e_e5de_87f9), (8, 0x41e0_4488_15b4_9713), (9, 0xa2a2_e724_51fb_256e),
+    (12, 0x2e0c_e494_fd85_97b4), (15, 0x5641_24fb_3654_36ce), (16, 0x0e88_fe29_8c54_0df1), (17, 0x275f_c3b0_9239_a879),
+    (31, 0x1dbd_a3fe_c8d8_2947), (32, 0x344a_4c93_7393_ee3d), (33, 0x41ea_30b3_09f0_0a4c), (47, 0x7b7c_0113_9db6_ee84),
+    (48, 0x6ea8_a75a_7e0d_7200), (49, 0x9da3_a0a3_7f77_5e5b), (63, 0x6b9e_1363_725c_136a), (64, 0x72db_3692_6a84_eceb),
+    (65, 0x772d_cfd0_f281_e600), (95, 0x7500_c64f_9188_06ed), (96, 0x39ea_d727_2b87_53ff), (97, 0x0d4a_fa5a_9a64_d20a),
+    (128, 0x6187_843e_0ce6_f5fb),
   ]
 
   @Test func `texts hash to the reference's values`() {

@@ -9,7 +9,8 @@
   let s2: UInt64 = 0x8ebc_6af0_9c88_c6e3
   let s3: UInt64 = 0x5899_65cc_7537_4cc3
   let count = bytes.count
-  var seed = seed ^ s0
+  var seed = seed
+  seed ^= fold(seed ^ s0, s1)
   let a: UInt64
   let b: UInt64
   if count <= 16 {
