@@ -72,6 +72,14 @@ struct LocalCluster {
     return words.contains("\(directory)/\(name).yaml") ? pid : nil
   }
 
+  /// Whether the process that was started under this name is no more.
+  private func hasStopped(_ name: String) -> Bool {
+    guard let text = try? String(contentsOfFile: "\(directory)/pids/\(name)", encoding: .utf8),
+      let pid = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines))
+    else { return true }
+    return DetachedProcess.hasEnded(pid)
+  }
+
   private func startMissing(_ log: (String) -> Void) throws {
     for name in names where pid(of: name) == nil { try start(name) }
     log("\(names.count) processes run; their logs are in \(directory)/logs")
@@ -90,7 +98,7 @@ struct LocalCluster {
     let config = try ClientConfig(directory: directory)
     var reason = "no answer yet"
     while ContinuousClock.now < deadline {
-      for name in names where pid(of: name) == nil {
+      for name in names where hasStopped(name) {
         throw OneLine("\(name) has stopped: \(lastLine(of: name)). Its log is \(directory)/logs/\(name).log")
       }
       do {
