@@ -16,6 +16,8 @@ public struct JournalOptions: Sendable {
   public var segmentBytes: Int = 64 * 1024 * 1024
   /// Most record bytes in one block, unless one batch is larger: bounds what one sync waits for.
   public var blockBytesMax: Int = 4 * 1024 * 1024
+  /// Least time from the beginning of one sync to the beginning of the next, under fsync. Nanoseconds.
+  public var syncDistance: UInt64 = 500_000
   /// Bytes appended but not yet written at which `isFull` turns true. Twice that plus 64 MiB is a caller's bug.
   public var pendingBytesMax: Int = 32 * 1024 * 1024
   /// `hasRoom` is false while the disk has less than this free, not counting what segments have reserved already.
