@@ -121,3 +121,5 @@ extension Journal {
   @discardableResult
   func append(_ records: [UInt8]) -> JournalTicket { records.withUnsafeBytes { append($0) } }
 }
+
+func directoryEntries(_ path: String) throws(FileError) -> [String] { try FileSystem.posix.directoryEntries(path) }

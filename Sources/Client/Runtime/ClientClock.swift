@@ -1,20 +1,12 @@
-import Glibc
+import Wire
 
 /// The process's clocks.
 public enum ClientClock {
   /// Monotonic, nanoseconds.
-  public static func nanoseconds() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-  }
+  public static func nanoseconds() -> Int64 { Int64(SystemClock.nanoseconds()) }
 
   /// Milliseconds since the Unix epoch.
-  public static func wall() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
-  }
+  public static func wall() -> Int64 { SystemClock.wall() }
 
   static func now() -> ClientTime { ClientTime(nanoseconds: nanoseconds(), wall: wall()) }
 }

@@ -45,7 +45,7 @@ final class CoordinatorServer: @unchecked Sendable {
   }
 
   /// Milliseconds on a clock that only goes forward.
-  private static func now() -> Int64 { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) }
+  private static func now() -> Int64 { Int64(SystemClock.nanoseconds() / 1_000_000) }
 
   func start() {
     take(.tick)

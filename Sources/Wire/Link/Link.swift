@@ -35,6 +35,8 @@ public final class Link: @unchecked Sendable {
   var delegate: (any LinkDelegate)?
   var phase = Phase.opening
   var context: ChannelHandlerContext?
+  /// In place of a channel.
+  var carrier: (any LinkCarrier)?
   /// TLS, where there is any, is established: bytes can be sent.
   var isOpen = false
   var acceptedPeer: PeerIdentity?
@@ -82,7 +84,7 @@ public final class Link: @unchecked Sendable {
   public var isReady: Bool { phase == .ready }
 
   /// False while more waits to be sent than the high-water mark allows.
-  public var isWritable: Bool { phase == .ready && context?.channel.isWritable ?? false }
+  public var isWritable: Bool { phase == .ready && context?.channel.isWritable ?? carrier?.isWritable ?? false }
 
   /// The largest payload that may be sent, in bytes.
   public var payloadMax: Int { outboundPayloadMax }
@@ -122,7 +124,14 @@ public final class Link: @unchecked Sendable {
   /// Writes out what was sent, now. Only for owners that go on computing for long in the same turn.
   public func flush() {
     eventLoop.preconditionInEventLoop()
-    guard outbound.count > 0, let context else { return }
+    guard outbound.count > 0 else { return }
+    if let carrier {
+      writeCount += 1
+      carrier.write(outbound.bytes)
+      outbound.bytes.removeAll(keepingCapacity: true)
+      return
+    }
+    guard let context else { return }
     var buffer = context.channel.allocator.buffer(capacity: outbound.count)
     buffer.writeBytes(outbound.bytes)
     outbound.bytes.removeAll(keepingCapacity: outbound.bytes.capacity <= options.outboundHighWater)
@@ -167,6 +176,15 @@ public final class Link: @unchecked Sendable {
   func attach(_ context: ChannelHandlerContext) {
     self.context = context
     if let remote = context.channel.remoteAddress { address = Self.text(remote) }
+    awaitHello()
+  }
+
+  func attach(_ carrier: any LinkCarrier) {
+    self.carrier = carrier
+    awaitHello()
+  }
+
+  private func awaitHello() {
     handshakeTimer = eventLoop.scheduleTask(in: options.handshakeTimeout) {
       self.end(.handshakeTimeout)
     }
@@ -262,6 +280,8 @@ public final class Link: @unchecked Sendable {
     log(reason)
     eventLoop.execute { self.report(reason) }
     guard let context else {
+      carrier?.close()
+      carrier = nil
       phase = .closed
       return
     }
@@ -294,6 +314,7 @@ public final class Link: @unchecked Sendable {
     }
     phase = .closed
     context = nil
+    carrier = nil
   }
 
   private func report(_ reason: LinkError?) {

@@ -19,6 +19,10 @@ public enum LinkConnector {
       eventLoop: loop, side: .connecting(role: expectedRole, name: expectedName), address: address, options: options,
       identity: { identity })
     link.delegate = delegate
+    if let fabric = loop as? any LinkFabric {
+      fabric.connect(link, host: host, port: port)
+      return link
+    }
     ClientBootstrap(group: loop)
       .connectTimeout(options.connectTimeout)
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)

@@ -13,7 +13,7 @@ final class BundleStore: Sendable {
   init(directory: String, system: FileSystem = .posix) throws(FileError) {
     self.directory = directory
     self.system = system
-    try createDirectory(directory, system)
+    try system.createDirectory(directory)
   }
 
   /// The bundle, from memory or disk; nil when it is neither.

@@ -30,6 +30,8 @@ public final class DataDirectory: Sendable {
 
   public var identity: DirectoryIdentity { current.withLock { $0 } }
   public var storagePath: String { Self.storagePath(path, identity.storage) }
+  /// Bytes that this process may still write here; 0 when that can't be told.
+  public var freeBytes: UInt64 { UInt64(max(0, system.freeBytes(path))) }
   public var journalPath: String { storagePath + "/journal" }
   public var outboxPath: String { path + "/outbox" }
 
@@ -46,7 +48,7 @@ public final class DataDirectory: Sendable {
   static func open(
     path: String, cluster: ClusterID, countUncleanAsNew: Bool, system: FileSystem, random: () -> UInt64
   ) throws(DataDirectoryError) -> DataDirectory {
-    do throws(FileError) { try createDirectory(path, system) } catch { throw .file(error) }
+    do throws(FileError) { try system.createDirectory(path) } catch { throw .file(error) }
     let lock = try takeLock(path, system)
     do throws(DataDirectoryError) {
       return try DataDirectory(path, cluster, countUncleanAsNew, lock, system, random)
@@ -87,7 +89,7 @@ public final class DataDirectory: Sendable {
     identity.state = .open
     current = Monitor(identity)
     do throws(FileError) {
-      try createDirectory(Self.storagePath(path, identity.storage), system)
+      try system.createDirectory(Self.storagePath(path, identity.storage))
       try system.replaceFile("identity", in: path, with: identity.bytes)
     } catch { throw .file(error) }
     roles = try RolesStore.open(in: Self.storagePath(path, identity.storage), system: system)
@@ -105,9 +107,9 @@ public final class DataDirectory: Sendable {
       }
     }
     // A storage directory without contents is what a first start leaves that was killed on its way.
-    let names = try DataDirectoryError.files { () throws(FileError) in try directoryEntries(path) }
+    let names = try DataDirectoryError.files { () throws(FileError) in try system.directoryEntries(path) }
     for name in names where name.hasPrefix("storage-") {
-      let inside = try DataDirectoryError.files { () throws(FileError) in try directoryEntries("\(path)/\(name)") }
+      let inside = try DataDirectoryError.files { () throws(FileError) in try system.directoryEntries("\(path)/\(name)") }
       guard inside.isEmpty else { throw .identityMissing(path: path) }
     }
     return nil
@@ -116,8 +118,9 @@ public final class DataDirectory: Sendable {
   private static func takeLock(_ path: String, _ system: FileSystem) throws(DataDirectoryError) -> File {
     let name = "\(path)/lock"
     let file = try DataDirectoryError.files { () throws(FileError) in try system.openFile(name, O_RDWR | O_CREAT) }
-    guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      let code = errno
+    let locked = system.lock(file.descriptor)
+    guard locked == 0 else {
+      let code = Int32(-locked)
       defer { file.close() }
       guard code == EWOULDBLOCK else { throw .file(FileError(call: "lock", path: name, code: code)) }
       let holder = (try? file.read(32, at: 0)) ?? []

@@ -20,6 +20,11 @@ struct FileSystem: Sendable {
   var remove: @Sendable (_ path: String) -> Int
   /// Bytes that this process may still use on the disk that holds `path`.
   var freeBytes: @Sendable (_ path: String) -> Int
+  var makeDirectory: @Sendable (_ path: String) -> Int
+  /// Names in a directory, in no order.
+  var names: @Sendable (_ directory: String) -> Result<[String], FileError>
+  /// Takes an advisory lock on a file, unless another process has it.
+  var lock: @Sendable (_ file: Int32) -> Int
 
   static let posix = FileSystem(
     open: { path, flags in answer(Int(Glibc.open(path, flags | O_CLOEXEC, 0o640))) },
@@ -39,7 +44,21 @@ struct FileSystem: Sendable {
     freeBytes: { path in
       var status = statvfs()
       return statvfs(path, &status) == 0 ? Int(status.f_bavail) * Int(status.f_frsize) : -Int(errno)
-    }
+    },
+    makeDirectory: { answer(Int(mkdir($0, 0o750))) },
+    names: { path in
+      guard let handle = opendir(path) else { return .failure(FileError(call: "list", path: path, code: errno)) }
+      defer { closedir(handle) }
+      var names: [String] = []
+      while let entry = readdir(handle) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
+        }
+        if name != "." && name != ".." { names.append(name) }
+      }
+      return .success(names)
+    },
+    lock: { answer(Int(flock($0, LOCK_EX | LOCK_NB))) }
   )
 
   private static func answer(_ result: Int) -> Int { result < 0 ? -Int(errno) : result }
@@ -78,6 +97,23 @@ extension FileSystem {
     let directory = try openFile(path, O_RDONLY | O_DIRECTORY)
     defer { directory.close() }
     try check(retrying { syncNames(directory.descriptor) }, "fsync", path)
+  }
+
+  func directoryEntries(_ path: String) throws(FileError) -> [String] { try names(path).get() }
+
+  /// Creates a directory with its parents, each name made durable.
+  func createDirectory(_ path: String) throws(FileError) {
+    let made = makeDirectory(path)
+    if made == 0 {
+      let parent = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+      return try syncDirectory(parent)
+    }
+    if made == -Int(EEXIST) { return }
+    guard made == -Int(ENOENT), let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
+      throw FileError(call: "create directory", path: path, code: Int32(-made))
+    }
+    try createDirectory(String(path[..<slash]))
+    try createDirectory(path)
   }
 
   func renameFile(_ from: String, to: String) throws(FileError) {

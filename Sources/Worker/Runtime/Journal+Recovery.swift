@@ -27,7 +27,7 @@ struct JournalRecoverer {
 
   /// `tail` is nil for a journal that has no begun segment.
   func run(_ replay: Replay) throws(JournalError) -> (tail: Tail?, recovery: JournalRecovery) {
-    let numbers = try JournalSegments.numbers(in: directory)
+    let numbers = try JournalSegments.numbers(in: directory, system)
     var recovery = JournalRecovery()
     var walk = JournalWalk(storage: storage, expected: JournalSequence(1), durable: .none)
     let buffer = SegmentBuffer()

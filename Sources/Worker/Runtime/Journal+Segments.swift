@@ -12,29 +12,15 @@ enum JournalSegments {
   }
 
   /// Numbers of the segment files in `directory`, rising.
-  static func numbers(in directory: String) throws(JournalError) -> [UInt32] {
+  static func numbers(in directory: String, _ system: FileSystem = .posix) throws(JournalError) -> [UInt32] {
     do throws(FileError) {
-      return try directoryEntries(directory).compactMap { entry in
+      return try system.directoryEntries(directory).compactMap { entry in
         guard entry.hasPrefix("journal-"), entry.hasSuffix(".log") else { return nil }
         let number = UInt32(entry.dropFirst(8).dropLast(4))
         return number.flatMap { name($0) == entry ? $0 : nil }
       }.sorted()
     } catch { throw .file(error) }
   }
-}
-
-/// Names in a directory, in no order.
-func directoryEntries(_ path: String) throws(FileError) -> [String] {
-  guard let handle = opendir(path) else { throw FileError(call: "list", path: path, code: errno) }
-  defer { closedir(handle) }
-  var names: [String] = []
-  while let entry = readdir(handle) {
-    let name = withUnsafePointer(to: &entry.pointee.d_name) {
-      $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
-    }
-    if name != "." && name != ".." { names.append(name) }
-  }
-  return names
 }
 
 /// Keeps the next segment ready: reserves its space, and writes zeros into it in small synced pieces in step with what

@@ -74,7 +74,7 @@ public final class Journal: Sendable {
     replay: Replay
   ) throws(JournalError) -> Journal {
     options.validate()
-    do throws(FileError) { try createDirectory(directory, system) } catch { throw .file(error) }
+    do throws(FileError) { try system.createDirectory(directory) } catch { throw .file(error) }
     let recoverer = JournalRecoverer(directory: directory, cluster: cluster, storage: storage, system: system)
     let (found, recovery) = try recoverer.run(replay)
     return try Journal(directory, cluster, storage, options, system, tail: found, recovery)
@@ -247,18 +247,4 @@ public final class Journal: Sendable {
     // Under the lock, so that no waiter can miss it between its look and its sleep.
     if intake.withLock({ $0.durableWaiters > 0 }) { intake.wake() }
   }
-}
-
-/// Creates a directory with its parents, each name made durable.
-func createDirectory(_ path: String, _ system: FileSystem) throws(FileError) {
-  if mkdir(path, 0o750) == 0 {
-    let parent = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-    return try system.syncDirectory(parent)
-  }
-  if errno == EEXIST { return }
-  guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
-    throw FileError(call: "create directory", path: path, code: errno)
-  }
-  try createDirectory(String(path[..<slash]), system)
-  try createDirectory(path, system)
 }

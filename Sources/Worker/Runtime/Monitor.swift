@@ -1,4 +1,5 @@
 import Glibc
+import Wire
 
 /// A value behind a lock, and a place to wait until it changes. For the few threads that may block (disk writers);
 /// event loops only ever take the short lock.
@@ -39,10 +40,19 @@ final class Monitor<State>: @unchecked Sendable {
     return result
   }
 
-  func wake() { pthread_cond_broadcast(condition) }
+  func wake() {
+    if let host = Blocking.host { return host.wake(ObjectIdentifier(self)) }
+    pthread_cond_broadcast(condition)
+  }
 
   /// Asks `body` again after each wake-up until it answers, or until `deadline` (monotonic nanoseconds) has passed.
   func wait<R>(until deadline: UInt64 = .max, _ body: (inout State) -> R?) -> R? {
+    if let host = Blocking.host {
+      while true {
+        if let answer = withLock(body) { return answer }
+        if host.wait(ObjectIdentifier(self), until: deadline) { return withLock(body) }
+      }
+    }
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     while true {
@@ -58,18 +68,38 @@ final class Monitor<State>: @unchecked Sendable {
 }
 
 /// Nanoseconds of a clock that never jumps. For timers; never for anything that is logged.
-func monotonicNanoseconds() -> UInt64 {
-  var time = timespec()
-  clock_gettime(CLOCK_MONOTONIC, &time)
-  return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+func monotonicNanoseconds() -> UInt64 { SystemClock.nanoseconds() }
+
+/// Where threads and their waiting are simulated: the code that blocks stays the real one.
+enum Blocking {
+  /// Put in place before anything else runs; nil outside of the simulator.
+  nonisolated(unsafe) static var host: (any BlockingHost)?
+}
+
+protocol BlockingHost: AnyObject {
+  /// Comes back when the monitor is woken, or with true once the deadline has passed.
+  func wait(_ monitor: ObjectIdentifier, until deadline: UInt64) -> Bool
+  func wake(_ monitor: ObjectIdentifier)
+  /// Runs `body` as a thread would; the number names it for `join`.
+  func spawn(_ name: String, _ body: @escaping () -> Void) -> Int
+  func join(_ thread: Int)
 }
 
 /// A thread of our own, for work that blocks. Joined exactly once.
 final class BlockingThread: Sendable {
-  private let thread: pthread_t
+  private enum Thread: @unchecked Sendable {
+    case system(pthread_t)
+    case simulated(Int)
+  }
+
+  private let thread: Thread
 
   /// `name` is what the system's tools show: at most 15 bytes.
   init(name: String, _ body: @escaping @Sendable () -> Void) {
+    if let host = Blocking.host {
+      thread = .simulated(host.spawn(name, body))
+      return
+    }
     let box = Unmanaged.passRetained(
       Box {
         Self.nameSelf(name)
@@ -83,7 +113,7 @@ final class BlockingThread: Sendable {
         return nil
       }, box.toOpaque())
     precondition(code == 0, "the system gives no more threads: \(String(cString: strerror(code)))")
-    self.thread = thread
+    self.thread = .system(thread)
   }
 
   /// glibc's call for it is hidden from Swift. A thread without a name works as well.
@@ -94,7 +124,12 @@ final class BlockingThread: Sendable {
     close(file)
   }
 
-  func join() { pthread_join(thread, nil) }
+  func join() {
+    switch thread {
+    case .system(let thread): pthread_join(thread, nil)
+    case .simulated(let thread): Blocking.host?.join(thread)
+    }
+  }
 
   private final class Box: Sendable {
     let body: @Sendable () -> Void

@@ -47,7 +47,7 @@ final class OutboxFiles: @unchecked Sendable {
     self.incarnation = incarnation
     self.options = options
     self.system = system
-    try OutboxError.files { () throws(FileError) in try createDirectory(directory, system) }
+    try OutboxError.files { () throws(FileError) in try system.createDirectory(directory) }
     cursors = try Self.readCursors(directory, system)
     ends = cursors.ends
     try OutboxError.files { () throws(FileError) in try settle() }
@@ -56,7 +56,7 @@ final class OutboxFiles: @unchecked Sendable {
   private static func readCursors(_ directory: String, _ system: FileSystem) throws(OutboxError) -> OutboxCursors {
     let path = "\(directory)/\(cursorsName)"
     guard let bytes = try OutboxError.files({ () throws(FileError) in try system.contents(path) }) else {
-      let names = try OutboxError.files { () throws(FileError) in try directoryEntries(directory) }
+      let names = try OutboxError.files { () throws(FileError) in try system.directoryEntries(directory) }
       let emitted = names.contains { name in
         name.hasSuffix(suffix) && OutboxKind.emitted.contains { name.hasPrefix($0.rawValue + "-") }
       }
@@ -73,7 +73,7 @@ final class OutboxFiles: @unchecked Sendable {
   /// Finishes or undoes what a killed process had begun.
   private func settle() throws(FileError) {
     let named = Set(cursors.files.map(\.name))
-    for entry in try directoryEntries(directory).sorted() where entry.hasSuffix(Self.openSuffix) {
+    for entry in try system.directoryEntries(directory).sorted() where entry.hasSuffix(Self.openSuffix) {
       let closedName = String(entry.dropLast(5))
       if named.contains(closedName) {
         try system.renameFile("\(directory)/\(entry)", to: "\(directory)/\(closedName)")
@@ -84,7 +84,7 @@ final class OutboxFiles: @unchecked Sendable {
       }
     }
     try system.syncDirectory(directory)
-    for entry in try directoryEntries(directory).sorted() where entry.hasSuffix(Self.suffix) {
+    for entry in try system.directoryEntries(directory).sorted() where entry.hasSuffix(Self.suffix) {
       guard let kind = OutboxKind.allCases.first(where: { entry.hasPrefix($0.rawValue + "-") }) else { continue }
       let file = try system.openFile("\(directory)/\(entry)", O_RDONLY)
       defer { file.close() }

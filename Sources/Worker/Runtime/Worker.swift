@@ -9,12 +9,16 @@ public final class Worker: Sendable {
   private let node: WorkerNode
   private let listener: LinkListener
   private let http: HTTPServer?
+  private let group: MultiThreadedEventLoopGroup
   private let threads: NIOThreadPool
 
-  private init(node: WorkerNode, listener: LinkListener, http: HTTPServer?, threads: NIOThreadPool) {
+  private init(
+    node: WorkerNode, listener: LinkListener, http: HTTPServer?, group: MultiThreadedEventLoopGroup, threads: NIOThreadPool
+  ) {
     self.node = node
     self.listener = listener
     self.http = http
+    self.group = group
     self.threads = threads
   }
 
@@ -33,44 +37,15 @@ public final class Worker: Sendable {
     let tls = try WorkerTLS(config)
 
     // The data directory must be this cluster's, so the cluster's name comes first.
-    let map = try await ClusterDiscovery.map(config.coordinators, on: group.next(), name: config.name, tls: tls.client, options: options, logger: logger)
-    let directory = try DataDirectory.open(path: config.data, cluster: map.cluster, random: random)
-    if case .distrusted(let reason, _) = directory.found {
-      logger.warning("the storage is distrusted: it starts empty, as a new one", metadata: ["reason": "\(reason)"])
-    }
-    // R6: after a clean stop everything that the last process held in memory is on disk.
-    let incarnation = directory.identity.incarnation
-    let intactSince = directory.found == .clean ? Incarnation(incarnation.rawValue - 1) : incarnation
-    let bundles = try BundleStore(directory: config.data + "/bundles")
-    var outboxOptions = OutboxOptions()
-    outboxOptions.closeAfter = UInt64(config.outboxRoll) * 1_000_000
-    outboxOptions.keptBytesMax = config.outboxKeepBytes
-    let stop = StopOnce(onStop)
-    let outbox = try Outbox.open(
-      directory: directory.outboxPath, node: directory.identity.node ?? NodeID(0), incarnation: directory.identity.incarnation,
-      options: outboxOptions
-    ) { stop.call("the outbox can't be written: \($0)") }
-
-    let logIndex = LogIndex()
-    let (journal, recovered) = try recover(config, map.settings, directory, bundles, outbox, logIndex, logger)
-    let sinks = DecisionSinks(outbox: outbox, withFeatures: config.decisionsWithFeatures) { try? bundles.bundle($0) }
-    let node = WorkerNode(
-      config: config, logger: logger, directory: directory, journal: journal, sinks: sinks, bundles: bundles, logIndex: logIndex,
-      clock: .system, linkOptions: options, tls: tls.client, intactSince: intactSince, group: group, threads: threads,
-      onStop: stop.call)
-    node.begin(recovered)
-    journal.start(
-      Journal.Callbacks(
-        onWritten: { logIndex.written($0) },
-        onDurable: { node.journalDurable($0) },
-        onFatal: { error in
-          // R15: whatever was not synced may or may not be there. The storage is not to be relied on any more.
-          if error.distrustsStorage { try? directory.distrust(reason: "\(error)") }
-          node.stop(because: "the log can't be written: \(error)")
-        }))
+    let map = try await ClusterDiscovery.map(
+      config.coordinators, on: group.next(), name: config.name, tls: tls.client, options: options, logger: logger)
+    let node = try WorkerNode.open(
+      config, cluster: map.cluster, settings: map.settings, logger: logger, linkOptions: options, tls: tls.client,
+      eventLoops: Array(group.makeIterator()), background: { work in threads.submit { _ in work() } }, random: random, onStop: onStop)
 
     let listener = try await LinkListener.bind(
-      group: group, host: config.listen.host, port: config.listen.port, tls: tls.cluster, identity: { node.linkIdentity() }, options: options
+      group: group, host: config.listen.host, port: config.listen.port, tls: tls.cluster, identity: { node.linkIdentity() },
+      options: options
     ) { AcceptedLink($0, node) }
     node.advertisedAddress = config.advertise?.description ?? HostPort(host: config.listen.host, port: listener.port).description
     var http: HTTPServer?
@@ -82,44 +57,9 @@ public final class Worker: Sendable {
       http = server
     }
     node.loops[0].eventLoop.execute { node.session.connect() }
-    logger.info("worker started", metadata: ["name": "\(config.name)", "address": "\(node.advertisedAddress)", "http": "\(node.advertisedHTTP)"])
-    return Worker(node: node, listener: listener, http: http, threads: threads)
-  }
-
-  /// Reads the whole journal once.
-  private static func recover(
-    _ config: WorkerConfig, _ settings: ClusterSettings, _ directory: DataDirectory, _ bundles: BundleStore, _ outbox: Outbox, _ logIndex: LogIndex, _ logger: Logger
-  ) throws -> (Journal, [RecoveredPartition]) {
-    var partitions: [PartitionID: RecoveredPartition] = [:]
-    var options = JournalOptions()
-    options.segmentBytes = config.segmentBytes
-    options.freeBytesMin = config.reserveBytes
-    if settings.durability == .replicated { options.durability = .replicated() }
-    var bytes = 0
-    var lastIndexed: [PartitionID: Int] = [:]
-    let began = monotonicNanoseconds()
-    let journal = try Journal.open(
-      directory: directory.journalPath, cluster: directory.identity.cluster, storage: directory.identity.storage, options: options
-    ) { header, record, position in
-      if partitions[header.partition] == nil {
-        partitions[header.partition] = RecoveredPartition(
-          id: header.partition, dedupHorizon: config.dedupHorizon, sinkCursor: outbox.cursor(of: header.partition))
-      }
-      try partitions[header.partition]!.replay(header, record) { try? bundles.bundle($0) }
-      if header.kind != .truncated, lastIndexed[header.partition].map({ bytes - $0 >= LogIndex.spacing }) ?? true {
-        lastIndexed[header.partition] = bytes
-        logIndex.add(header.partition, header.baseOffset, at: position)
-      }
-      bytes += header.length
-    }
-    if bytes > 0 {
-      logger.info(
-        "log replayed",
-        metadata: [
-          "bytes": "\(bytes)", "partitions": "\(partitions.count)", "milliseconds": "\((monotonicNanoseconds() - began) / 1_000_000)",
-        ])
-    }
-    return (journal, partitions.values.sorted { $0.id < $1.id })
+    logger.info(
+      "worker started", metadata: ["name": "\(config.name)", "address": "\(node.advertisedAddress)", "http": "\(node.advertisedHTTP)"])
+    return Worker(node: node, listener: listener, http: http, group: group, threads: threads)
   }
 
   /// Serves nobody any more, writes everything down, and says so on disk.
@@ -134,7 +74,7 @@ public final class Worker: Sendable {
     if isWhole { try? node.directory.markClean() }
     node.directory.close()
     try? await threads.shutdownGracefully()
-    try? await node.group.shutdownGracefully()
+    try? await group.shutdownGracefully()
   }
 }
 

@@ -1,12 +1,13 @@
 import Logging
 import Models
 import NIOCore
-import NIOPosix
 import Synchronization
 import Wire
 
 /// A running worker: what its loops, its journal, its sinks and its standing in the cluster share.
 final class WorkerNode: @unchecked Sendable {
+  typealias Background = @Sendable (@escaping @Sendable () -> Void) -> Void
+
   let config: WorkerConfig
   let logger: Logger
   let directory: DataDirectory
@@ -20,11 +21,11 @@ final class WorkerNode: @unchecked Sendable {
   /// For links that this worker opens; nil where TLS is off.
   let tls: TLSClientContext?
   let intactSince: Incarnation
-  let group: MultiThreadedEventLoopGroup
+  let eventLoops: [any EventLoop]
   private(set) var loops: [WorkerLoop] = []
   private(set) var session: CoordinatorSession!
   /// Work that blocks on the disk and is not urgent.
-  private let worker: NIOThreadPool
+  let background: Background
   private let onStop: @Sendable (String) -> Void
 
   private let shared = Mutex(Shared())
@@ -48,7 +49,7 @@ final class WorkerNode: @unchecked Sendable {
   init(
     config: WorkerConfig, logger: Logger, directory: DataDirectory, journal: Journal, sinks: DecisionSinks, bundles: BundleStore,
     logIndex: LogIndex, clock: WallClock, linkOptions: LinkOptions, tls: TLSClientContext?, intactSince: Incarnation,
-    group: MultiThreadedEventLoopGroup, threads: NIOThreadPool, onStop: @escaping @Sendable (String) -> Void
+    eventLoops: [any EventLoop], background: @escaping Background, onStop: @escaping @Sendable (String) -> Void
   ) {
     self.config = config
     self.logger = logger
@@ -61,15 +62,15 @@ final class WorkerNode: @unchecked Sendable {
     self.linkOptions = linkOptions
     self.tls = tls
     self.intactSince = intactSince
-    self.group = group
-    worker = threads
+    self.eventLoops = eventLoops
+    self.background = background
     self.onStop = onStop
     shared.withLock { $0.node = directory.identity.node }
   }
 
   /// Sets the loops up; `recovered` partitions go to the loops that own them.
   func begin(_ recovered: [RecoveredPartition]) {
-    for (index, eventLoop) in group.makeIterator().enumerated() {
+    for (index, eventLoop) in eventLoops.enumerated() {
       let shard = Shard(me: me, dedupHorizon: config.dedupHorizon)
       loops.append(WorkerLoop(eventLoop, index: index, node: self, shard: shard))
     }
@@ -228,8 +229,6 @@ final class WorkerNode: @unchecked Sendable {
 
   // MARK: Disk
 
-  func background(_ work: @escaping @Sendable () -> Void) { worker.submit { _ in work() } }
-
   /// Makes the role facts durable, off the loops.
   func persist(_ done: @escaping @Sendable (FileError?) -> Void) {
     background {
@@ -242,7 +241,7 @@ final class WorkerNode: @unchecked Sendable {
     }
   }
 
-  func diskFree() -> UInt64 { FreeSpace.bytes(at: directory.path) }
+  func diskFree() -> UInt64 { directory.freeBytes }
 
   /// Records of one partition from the journal, for a follower that has fallen behind what is in memory. `done` gets nil
   /// when they can't be read now.
@@ -264,7 +263,8 @@ final class WorkerNode: @unchecked Sendable {
       let rebuilt = Result {
         try PartitionReader.rebuild(
           id, journal: self.journal, from: self.journal.beginning, after: last, dedupHorizon: self.config.dedupHorizon,
-          sinkCursor: cursor) { try? self.bundles.bundle($0) }
+          sinkCursor: cursor
+        ) { try? self.bundles.bundle($0) }
       }
       loop.eventLoop.execute {
         switch rebuilt {

@@ -1,0 +1,89 @@
+import Logging
+import Models
+import NIOCore
+import Wire
+
+extension WorkerNode {
+  /// Opens the data directory, recovers the partitions and puts the worker together: everything but its ports. The
+  /// simulator starts its workers here too.
+  static func open(
+    _ config: WorkerConfig, cluster: ClusterID, settings: ClusterSettings, logger: Logger, linkOptions: LinkOptions, tls: TLSClientContext?,
+    system: FileSystem = .posix, clock: WallClock = .system, eventLoops: [any EventLoop], background: @escaping Background,
+    random: @escaping @Sendable () -> UInt64, onStop: @escaping @Sendable (String) -> Void
+  ) throws -> WorkerNode {
+    let directory = try DataDirectory.open(path: config.data, cluster: cluster, countUncleanAsNew: false, system: system, random: random)
+    if case .distrusted(let reason, _) = directory.found {
+      logger.warning("the storage is distrusted: it starts empty, as a new one", metadata: ["reason": "\(reason)"])
+    }
+    // R6: after a clean stop everything that the last process held in memory is on disk.
+    let incarnation = directory.identity.incarnation
+    let intactSince = directory.found == .clean ? Incarnation(incarnation.rawValue - 1) : incarnation
+    let bundles = try BundleStore(directory: config.data + "/bundles", system: system)
+    var outboxOptions = OutboxOptions()
+    outboxOptions.closeAfter = UInt64(config.outboxRoll) * 1_000_000
+    outboxOptions.keptBytesMax = config.outboxKeepBytes
+    let stop = StopOnce(onStop)
+    let outbox = try Outbox.open(
+      directory: directory.outboxPath, node: directory.identity.node ?? NodeID(0), incarnation: directory.identity.incarnation,
+      options: outboxOptions, system: system
+    ) { stop.call("the outbox can't be written: \($0)") }
+
+    let logIndex = LogIndex()
+    let (journal, recovered) = try recover(config, settings, directory, bundles, outbox, logIndex, system, logger)
+    let sinks = DecisionSinks(outbox: outbox, withFeatures: config.decisionsWithFeatures) { try? bundles.bundle($0) }
+    let node = WorkerNode(
+      config: config, logger: logger, directory: directory, journal: journal, sinks: sinks, bundles: bundles, logIndex: logIndex,
+      clock: clock, linkOptions: linkOptions, tls: tls, intactSince: intactSince, eventLoops: eventLoops, background: background,
+      onStop: stop.call)
+    node.begin(recovered)
+    journal.start(
+      Journal.Callbacks(
+        onWritten: { logIndex.written($0) },
+        onDurable: { node.journalDurable($0) },
+        onFatal: { error in
+          // R15: whatever was not synced may or may not be there. The storage is not to be relied on any more.
+          if error.distrustsStorage { try? directory.distrust(reason: "\(error)") }
+          node.stop(because: "the log can't be written: \(error)")
+        }))
+    return node
+  }
+
+  /// Reads the whole journal once.
+  private static func recover(
+    _ config: WorkerConfig, _ settings: ClusterSettings, _ directory: DataDirectory, _ bundles: BundleStore, _ outbox: Outbox,
+    _ logIndex: LogIndex,
+    _ system: FileSystem, _ logger: Logger
+  ) throws -> (Journal, [RecoveredPartition]) {
+    var partitions: [PartitionID: RecoveredPartition] = [:]
+    var options = JournalOptions()
+    options.segmentBytes = config.segmentBytes
+    options.freeBytesMin = config.reserveBytes
+    if settings.durability == .replicated { options.durability = .replicated() }
+    var bytes = 0
+    var lastIndexed: [PartitionID: Int] = [:]
+    let began = monotonicNanoseconds()
+    let journal = try Journal.open(
+      directory: directory.journalPath, cluster: directory.identity.cluster, storage: directory.identity.storage, options: options,
+      system: system
+    ) { header, record, position in
+      if partitions[header.partition] == nil {
+        partitions[header.partition] = RecoveredPartition(
+          id: header.partition, dedupHorizon: config.dedupHorizon, sinkCursor: outbox.cursor(of: header.partition))
+      }
+      try partitions[header.partition]!.replay(header, record) { try? bundles.bundle($0) }
+      if header.kind != .truncated, lastIndexed[header.partition].map({ bytes - $0 >= LogIndex.spacing }) ?? true {
+        lastIndexed[header.partition] = bytes
+        logIndex.add(header.partition, header.baseOffset, at: position)
+      }
+      bytes += header.length
+    }
+    if bytes > 0 {
+      logger.info(
+        "log replayed",
+        metadata: [
+          "bytes": "\(bytes)", "partitions": "\(partitions.count)", "milliseconds": "\((monotonicNanoseconds() - began) / 1_000_000)",
+        ])
+    }
+    return (journal, partitions.values.sorted { $0.id < $1.id })
+  }
+}
