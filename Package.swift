@@ -4,10 +4,14 @@ import PackageDescription
 // Imports run one way: Wire <- Models <- Worker, Coordinator, Client <- Assay.
 // Release builds take `-Xswiftc -cross-module-optimization`: without it a public generic of
 // another module is not specialised on the hot way (see ops/build).
+//
+// With ASSAY_MUTANTS=1, known mistakes can be switched on at run time (Wire/Mutant.swift), and the searches that are to
+// find them see the cores' insides: never in what is shipped.
+let hasMutants = Context.environment["ASSAY_MUTANTS"] == "1"
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .enableExperimentalFeature("Lifetimes"),
-]
+] + (hasMutants ? [.define("MUTANTS"), .unsafeFlags(["-enable-testing"])] : [])
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")

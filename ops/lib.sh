@@ -40,3 +40,12 @@ build_release() {
   swift build -c release -Xswiftc -cross-module-optimization --product "$1" >&2 || die "the build failed"
   echo "$(swift build -c release -Xswiftc -cross-module-optimization --show-bin-path)/$1"
 }
+
+# Builds a product in release with the mistakes of Wire/Mutant.swift to be switched on; prints where it is.
+build_mutants() {
+  need_swift
+  need_packages "${build_packages[@]}"
+  say "building $1 with mutants in release (the first time takes some minutes)"
+  ASSAY_MUTANTS=1 swift build -c release --scratch-path .build/mutants --product "$1" >&2 || die "the build failed"
+  echo ".build/mutants/release/$1"
+}

@@ -32,8 +32,9 @@ extension ClusterDraft {
     for partition: PartitionRecord, _ members: [NodeID: NodeRecord], _ leads: [NodeID: Int]
   ) -> Member? {
     func rank(_ node: NodeID) -> Int? {
-      guard let known = partition.electable(node), let now = members[node], liveness.fit.contains(node),
-        now.state == .alive, known.holdsSameData(as: now.member, state.settings.durability)
+      guard let now = members[node], liveness.fit.contains(node), now.state == .alive,
+        let known = partition.electable(node) ?? (planted(.uncleanElection) ? now.member : nil),
+        known.holdsSameData(as: now.member, state.settings.durability) || planted(.electWiped)
       else { return nil }
       return (partition.isr(node) == nil ? 2 : 0) + (now.draining ? 1 : 0)
     }

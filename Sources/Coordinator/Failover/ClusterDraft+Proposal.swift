@@ -8,10 +8,10 @@ extension ClusterDraft {
       preconditionFailure("\(proposal.partition) is checked before it is decided on")
     }
     let record = state.partitions[index]
-    if proposal.version != record.version { return .outdated }  // a later version settles it already
+    if proposal.version != record.version, !planted(.noCompareAndSet) { return .outdated }  // a later version settles it already
     if let refusal = refusal(of: proposal, record) {
       if refusal == .notFit, mayWait, mayBecomeFit(proposal.member.node) { return nil }
-      updatePartition(at: index) { $0.refuse() }
+      if !planted(.silentRefusal) { updatePartition(at: index) { $0.refuse() } }
       note(.proposalRefused(record.id, refusal))
       return refusal
     }
@@ -19,7 +19,8 @@ extension ClusterDraft {
     let others = record.isr.filter { $0.node != proposal.member.node }
     switch proposal.change {
     case .add:
-      updatePartition(at: index) { $0.setISR(others + [proposal.member], minInSync: minInSync) }
+      let member = planted(.expandOtherStorage) ? state.node(proposal.member.node)!.member : proposal.member
+      updatePartition(at: index) { $0.setISR(others + [member], minInSync: minInSync) }
       note(.addedToISR(record.id, proposal.member.node))
     case .remove:
       let removed = record.isr.filter { $0.node == proposal.member.node }
@@ -35,8 +36,9 @@ extension ClusterDraft {
 
   private func refusal(of proposal: ISRProposal, _ record: PartitionRecord) -> ISRAnswer.Outcome? {
     let durability = state.settings.durability
-    guard let primary = record.primary, proposal.epoch == record.epoch, proposal.proposer == primary.node,
-      proposal.proposerIncarnation == primary.incarnation
+    guard let primary = record.primary,
+      proposal.epoch == record.epoch && proposal.proposer == primary.node && proposal.proposerIncarnation == primary.incarnation
+        || planted(.noCompareAndSet)
     else { return .fenced }
     let member = proposal.member
     switch proposal.change {
@@ -47,7 +49,7 @@ extension ClusterDraft {
     case .add:
       guard record.replicas.contains(member.node), let node = state.node(member.node) else { return .notFit }
       // R1, R9: the acknowledgements that admit it are those of the disk and the process that are there now.
-      guard node.member == member else { return .otherStorage }
+      guard node.member == member || planted(.expandOtherStorage) else { return .otherStorage }
       guard node.state == .alive, liveness.fit.contains(member.node) else { return .notFit }
       // R9: it must be able to decide at once.
       if let active = state.rollout.active, liveness.bundles[member.node]?.contains(active) != true { return .notFit }

@@ -6,7 +6,7 @@ extension PartitionRecord {
   mutating func setISR(_ members: [Member], removed: [Member] = [], minInSync: Int) {
     isr = members.sorted { $0.node < $1.node }
     if isr.count >= minInSync {
-      eligible = []
+      eligible = planted(.eligibleForEver) ? eligible.filter { isr($0.node) == nil } : []
     } else {
       let kept = (eligible + removed).filter { isr($0.node) == nil }
       eligible = kept.reduce(into: [Member]()) { list, member in
@@ -19,7 +19,7 @@ extension PartitionRecord {
   /// R2: a new primary, or a new process of the old one, in a new epoch. `member` is of the ISR or eligible, as the node
   /// is now. `dropping` leaves the ISR at the same time.
   mutating func elect(_ member: Member, dropping dead: Set<NodeID> = [], minInSync: Int) {
-    precondition(electable(member.node) != nil, "\(id): \(member) is not electable (R6)")
+    precondition(electable(member.node) != nil || planted(.uncleanElection), "\(id): \(member) is not electable (R6)")
     precondition(!dead.contains(member.node), "\(id): \(member) can't be elected and dropped")
     epoch = epoch.next
     primary = member

@@ -87,13 +87,13 @@ extension ClusterDraft {
   /// R1: in the transaction that records the new storage id, the old one loses everything.
   private mutating func replaceStorage(_ known: NodeRecord) {
     note(.storageReplaced(known.id, name: known.name))
-    strip(known.id) { _ in true }
+    if !planted(.electWiped) { strip(known.id) { _ in true } }
   }
 
   /// A new process on the same disk. Under `replicated`, what it held is lost unless every stop since was clean (R6).
   private mutating func renewIncarnation(_ join: Join, _ known: NodeRecord) {
     note(.nodeRestarted(known.id, name: known.name, join.incarnation))
-    guard state.settings.durability == .replicated else { return }
+    guard state.settings.durability == .replicated, !planted(.replicatedByStorageOnly) else { return }
     strip(known.id) { $0.incarnation < join.intactSince }
     let member = Member(node: known.id, storage: join.storage, incarnation: join.incarnation)
     for index in state.partitions.indices where state.partitions[index].electable(known.id) != nil {

@@ -12,7 +12,8 @@ public struct Member: WireValue, Hashable, CustomStringConvertible {
 
   /// Whether both name one holder of data: the same disk and, where data lives in memory only, the same process (R6).
   public func holdsSameData(as other: Member, _ durability: Durability) -> Bool {
-    node == other.node && storage == other.storage && (durability == .fsync || incarnation == other.incarnation)
+    node == other.node && storage == other.storage
+      && (durability == .fsync || incarnation == other.incarnation || planted(.replicatedByStorageOnly))
   }
 
   public var description: String { "\(node)/\(incarnation)" }

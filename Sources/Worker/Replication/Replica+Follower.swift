@@ -4,11 +4,11 @@ import Wire
 extension Replica {
   /// Records from a primary. `records` are the headers in order; the shell keeps their bytes.
   public mutating func received(_ message: Append, records: [LogRecord], now: Int64, _ actions: inout [ReplicaAction]) {
-    guard message.epoch >= highestEpoch else {
+    guard message.epoch >= highestEpoch || planted(.noFencing) else {
       actions.append(.answer(answer(.fenced(highest: highestEpoch)), to: message.sender))  // R3
       return
     }
-    if message.epoch > highestEpoch {
+    if message.epoch > highestEpoch || planted(.noFencing) && message.epoch != highestEpoch {
       if case .primary = role {
         stepDown(&actions)
         actions.append(.fetchMap)
@@ -16,6 +16,7 @@ extension Replica {
       highestEpoch = message.epoch
       role = .follower(matched: .zero, primary: nil)
       actions.append(.persist(highestEpoch: message.epoch, record: record))
+      if planted(.truncateToCommit), commit < log.end { cut(to: commit, &actions) }
     }
     guard case .follower(var matched, _) = role else {
       preconditionFailure("\(partition): two primaries in \(message.epoch)")  // R2
@@ -36,9 +37,7 @@ extension Replica {
           }
           // R8: here the histories part, and only from here on is the old one void.
           precondition(entry.baseOffset >= commit, "\(partition): truncation to \(entry.baseOffset) below the commit offset \(commit)")
-          log.truncate(to: entry.baseOffset)
-          durableEnd = min(durableEnd, log.end)
-          actions.append(.truncate(to: entry.baseOffset))
+          cut(to: entry.baseOffset, &actions)
         }
         first = index
       }
@@ -54,7 +53,16 @@ extension Replica {
     }
     // What is new is acknowledged when it is durable; what was durable before, at once.
     if first == nil || durableEnd >= matched {
-      actions.append(.answer(answer(.accepted(matched: min(matched, durableEnd))), to: message.sender))
+      actions.append(.answer(answer(.accepted(matched: acknowledgeable(matched))), to: message.sender))
     }
   }
+
+  private mutating func cut(to offset: Offset, _ actions: inout [ReplicaAction]) {
+    log.truncate(to: offset)
+    durableEnd = min(durableEnd, log.end)
+    actions.append(.truncate(to: offset))
+  }
+
+  /// R4: up to the prefix proven equal in this epoch, as far as it is durable.
+  func acknowledgeable(_ matched: Offset) -> Offset { planted(.acknowledgeLogEnd) ? durableEnd : min(matched, durableEnd) }
 }

@@ -30,7 +30,7 @@ extension Replica {
       // Another process, perhaps another disk: what it acknowledged before counts for nothing (R4).
       if let known = follower.member, member.incarnation < known.incarnation { return }
       follower.member = member
-      follower.matched = .zero
+      if !planted(.countOtherStorage) { follower.matched = .zero }
       follower.isProbing = true
     }
     follower.lastHeard = now
@@ -85,6 +85,7 @@ extension Replica {
   /// (R4: no time-out gives it up); the same proposal is made again.
   public mutating func proposalUndelivered(_ actions: inout [ReplicaAction]) {
     guard case .primary(var primary) = role else { return }
+    if planted(.dropProposal) { primary.proposed = nil }
     if let proposed = primary.proposed {
       actions.append(.propose(add: true, proposed, epoch: primary.epoch, version: primary.view.version))
     } else {
@@ -103,12 +104,14 @@ extension Replica {
   /// R4: the least prefix that every member of the maximal ISR holds durably, if the committed ISR is large enough.
   mutating func advanceCommit(_ actions: inout [ReplicaAction]) {
     guard case .primary(let primary) = role, let startEnd = primary.startEnd, let minInSync,
-      primary.view.isr.count >= minInSync, primary.view.isr(me.node) != nil
+      primary.view.isr.count + (planted(.minimumOfProposed) && primary.proposed != nil ? 1 : 0) >= minInSync,
+      primary.view.isr(me.node) != nil
     else { return }
     var end = durableEnd
     for member in primary.view.isr where member.node != me.node { end = min(end, acknowledged(by: member, primary)) }
-    if let proposed = primary.proposed { end = min(end, acknowledged(by: proposed, primary)) }
-    guard end >= startEnd, end > commit else { return }
+    if let proposed = primary.proposed, !planted(.ignoreProposed) { end = min(end, acknowledged(by: proposed, primary)) }
+    if planted(.localShrink), primary.view.isr.count > minInSync { end = min(durableEnd, primary.followers.map(\.matched).max()!) }
+    guard end >= startEnd || planted(.commitBeforeEpochStart), end > commit else { return }
     commit = end
     actions.append(.committed(end))
   }
@@ -116,7 +119,7 @@ extension Replica {
   /// Acknowledgements count only from the storage (and, in memory, the process) that the record names.
   private func acknowledged(by member: Member, _ primary: Primary) -> Offset {
     guard let follower = primary.followers.first(where: { $0.node == member.node }), let heard = follower.member,
-      heard.holdsSameData(as: member, durability)
+      heard.holdsSameData(as: member, durability) || planted(.countOtherStorage)
     else { return .zero }
     return follower.matched
   }
@@ -126,7 +129,9 @@ extension Replica {
   /// it once acknowledged.
   private mutating func proposeExpansion(_ index: Int, _ actions: inout [ReplicaAction]) {
     guard case .primary(var primary) = role, primary.proposed == nil, let startEnd = primary.startEnd,
-      let member = primary.followers[index].member, primary.followers[index].matched >= max(commit, startEnd)
+      let member = primary.followers[index].member,
+      primary.followers[index].matched >= (planted(.admitWithoutEpochStart) ? commit : max(commit, startEnd)),
+      commit >= startEnd || !planted(.admitAfterEpochStart)
     else { return }
     if let known = primary.view.isr(member.node), known.holdsSameData(as: member, durability) { return }
     primary.proposed = member

@@ -92,12 +92,12 @@ public struct Replica: Sendable {
   /// A coordinator record, from a map push or a fetch. Older ones than known are ignored.
   public mutating func learned(_ new: PartitionRecord, now: Int64, _ actions: inout [ReplicaAction]) {
     precondition(new.id == partition)
-    if let record, new.version <= record.version { return }
+    if let record, new.version <= record.version, !(planted(.resumeRole) && new == record && lastAssumed == .none) { return }
     record = new
     if case .primary(let primary) = role, new.epoch > primary.epoch { stepDown(&actions) }
     // R1: the record names node, disk and process; R2: a restarted primary gets a new epoch, because its incarnation
     // is not the one that the old record names.
-    if new.primary == me, new.epoch > lastAssumed, new.epoch >= highestEpoch {
+    if isAppointed(by: new), new.epoch > lastAssumed, new.epoch >= highestEpoch {
       assume(new, now: now, &actions)
       return
     }
@@ -115,6 +115,12 @@ public struct Replica: Sendable {
       role = .primary(primary)
       advanceCommit(&actions)
     }
+  }
+
+  private func isAppointed(by new: PartitionRecord) -> Bool {
+    guard let primary = new.primary, primary.node == me.node else { return false }
+    return (primary.storage == me.storage || planted(.roleOtherStorage))
+      && (primary.incarnation == me.incarnation || planted(.resumeRole))
   }
 
   private mutating func assume(_ new: PartitionRecord, now: Int64, _ actions: inout [ReplicaAction]) {
@@ -142,7 +148,7 @@ public struct Replica: Sendable {
     case .primary: advanceCommit(&actions)
     case .follower(let matched, let primary):
       guard let primary, matched > .zero else { return }
-      actions.append(.answer(answer(.accepted(matched: min(matched, durableEnd))), to: primary))
+      actions.append(.answer(answer(.accepted(matched: acknowledgeable(matched))), to: primary))
     }
   }
 

@@ -1,0 +1,63 @@
+/// Known ways to get a rule wrong, planted in the code so that the searches under Tests are seen to find them.
+///
+/// A planted place is one line, `if planted(.name) { ... }`. Without `-D MUTANTS` it is a constant false and costs nothing:
+/// only `ASSAY_MUTANTS=1 swift build` defines it, into a build directory of its own (`ops/lib.sh`, `build_mutants`).
+public enum Mutant: String, CaseIterable, Sendable {
+  // Replication rules; names and meaning follow `spec/replication.cpp`.
+
+  /// A follower that hears of a higher epoch cuts its log at its own commit offset (R8).
+  case truncateToCommit
+  /// A primary counts a shrink before the coordinator has committed it (R4).
+  case localShrink
+  /// A new storage id takes nothing from its node (R1).
+  case electWiped
+  /// Any replica that is alive may be elected (R6).
+  case uncleanElection
+  /// A restarted primary takes its role up again in the same epoch (R2).
+  case resumeRole
+  /// A proposal that could not be delivered is given up (R4).
+  case dropProposal
+  /// Commits need the committed ISR only, without the proposed member (R4).
+  case ignoreProposed
+  /// A follower takes appends of a lower epoch (R3).
+  case noFencing
+  /// A follower is admitted at the commit offset, without the epoch start (R9).
+  case admitWithoutEpochStart
+  /// A proposal is accepted whatever record version it was made on (R4).
+  case noCompareAndSet
+  /// Under `durability: replicated` the storage id alone says who holds what (R6).
+  case replicatedByStorageOnly
+  /// Former members stay electable after |ISR| >= minISR (R6).
+  case eligibleForEver
+  /// A follower acknowledges its log's end, not the prefix matched in this epoch (R4).
+  case acknowledgeLogEnd
+  /// minISR is counted on the proposed ISR (R4).
+  case minimumOfProposed
+  /// An expansion does not name the storage id (R4).
+  case expandOtherStorage
+  /// Acknowledgements of another storage id of the same node count (R4).
+  case countOtherStorage
+  /// Nobody is admitted before the epoch start commits (R7 read too strictly: nothing is lost, but all may stand still).
+  case admitAfterEpochStart
+  /// An appointment does not name the storage id (R1).
+  case roleOtherStorage
+  /// A refused proposal leaves the record's version as it is (R4: the primary waits for the refused member for ever).
+  case silentRefusal
+  /// Entries of old epochs commit without the epoch start (R7). Harmless within the scopes tried: a commit needs every member.
+  case commitBeforeEpochStart
+
+  #if MUTANTS
+    /// The one that is switched on in this process.
+    nonisolated(unsafe) public static var current: Mutant?
+  #endif
+}
+
+/// Whether this process is to show the given mistake. A constant false in everything that is shipped.
+@inlinable @inline(__always)
+public func planted(_ mutant: Mutant) -> Bool {
+  #if MUTANTS
+    Mutant.current == mutant
+  #else
+    false
+  #endif
+}
