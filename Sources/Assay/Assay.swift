@@ -8,7 +8,11 @@ struct Assay: AsyncParsableCommand {
     commandName: "assay", abstract: "Decides, while a payment waits, whether it is fraud.", version: Product.nameAndVersion,
     groupedSubcommands: [
       CommandGroup(name: "Servers:", subcommands: [CoordinatorCommand.self, WorkerCommand.self]),
-      CommandGroup(name: "Clusters:", subcommands: [DevCommand.self, BundleCommand.self, CertsCommand.self, InspectCommand.self]),
+      CommandGroup(
+        name: "Clusters:",
+        subcommands: [
+          DevCommand.self, NodeCommand.self, OperationCommand.self, BundleCommand.self, CertsCommand.self, InspectCommand.self,
+        ]),
       CommandGroup(name: "Data:", subcommands: [SubmitCommand.self, GenerateCommand.self, TrainCommand.self, DemoCommand.self]),
     ])
 }

@@ -18,6 +18,8 @@ final class TestCluster {
   var sessions: [String: SessionID] = [:]
   let policy: CoordinatorPolicy
 
+  private var lastToken: UInt64 = 1_000_000
+
   static let id = ClusterID(high: 7, low: 9)
 
   init(
@@ -131,6 +133,19 @@ final class TestCluster {
     step(.tick)
   }
 
+  /// Begins an operation; nil if it was refused.
+  @discardableResult
+  func start(_ request: OperationRequest, by requester: String = "tester", token: UInt64? = nil) -> OperationID? {
+    lastToken += 1
+    let start = StartOperation(request, isDryRun: false, token: token ?? lastToken)
+    let before = actions.count
+    step(.request(SessionID(900), correlation: 5, .startOperation(start, by: requester)))
+    for action in actions[before...] {
+      if case .send(_, 5, .operationStarted(let started)) = action { return started.record?.id }
+    }
+    return nil
+  }
+
   // MARK: Looking
 
   static func storage(_ number: UInt64) -> StorageID { StorageID(high: 0x57, low: number) }
@@ -163,6 +178,12 @@ final class TestCluster {
 
   func takeOutcome() -> ISRAnswer? {
     takeAnswers().compactMap { if case .proposal(let answer) = $0 { answer } else { nil } }.last
+  }
+
+  func takeOperations() -> [OperationRecord] {
+    var records: [OperationRecord] = []
+    for case .operations(let operations) in takeAnswers() { records += operations.records }
+    return records
   }
 
   func takeMaps() -> [ClusterMap] {

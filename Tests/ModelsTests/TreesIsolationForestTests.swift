@@ -34,8 +34,7 @@ struct TreesIsolationForestTests {
   }
 
   /// A leaf's path length, recursively, from the document alone.
-  private static func pathLength(_ tree: DecisionTree, _ sizes: [Int], _ row: ArraySlice<Float>, _ node: Int) -> Double
-  {
+  private static func pathLength(_ tree: DecisionTree, _ sizes: [Int], _ row: ArraySlice<Float>, _ node: Int) -> Double {
     let at = tree.nodes[node]
     guard !at.isLeaf else {
       let n = Double(sizes[node])

@@ -128,8 +128,7 @@ struct WindowsTests {
       }
       // Beyond the lateness, events that the windows would need may be gone.
       if flags.contains(.late) { continue }
-      for (index, feature) in features.features.enumerated() where !Self.agree(feature, values[index], expected[index])
-      {
+      for (index, feature) in features.features.enumerated() where !Self.agree(feature, values[index], expected[index]) {
         Issue.record("event \(number) \(payment): \(feature.name) is \(values[index]), not \(expected[index])")
         return
       }

@@ -10,7 +10,8 @@ struct KillTests {
     let input = "\(cluster.directory)/input.ndjson"
     let output = "\(cluster.directory)/decided.ndjson"
     let made = try AssayBinary.run([
-      "generate", "--transactions", "\(count)", "--seed", "11", "--fraud-rate", "0.02", "--out", input, "--labels", "\(cluster.directory)/labels.csv",
+      "generate", "--transactions", "\(count)", "--seed", "11", "--fraud-rate", "0.02", "--out", input, "--labels",
+      "\(cluster.directory)/labels.csv",
     ])
     try #require(made.status == 0, "\(made.errors)")
     let submission = try AssayBinary.start([

@@ -40,7 +40,8 @@ struct RefusalTests {
     let key = "{ca: \(directory)/ca/ca.pem, certificate: \(directory)/certificates/client.pem, key: \(directory)/certificates/worker-1.key}"
     #expect(try refusal(["worker", "--config", try variant(one, "key", ["tls": key])]).contains("the key is not that of the certificate"))
 
-    let stranger = "{ca: \(other.directory)/ca/ca.pem, certificate: \(other.directory)/certificates/worker-1.pem, key: \(other.directory)/certificates/worker-1.key}"
+    let stranger =
+      "{ca: \(other.directory)/ca/ca.pem, certificate: \(other.directory)/certificates/worker-1.pem, key: \(other.directory)/certificates/worker-1.key}"
     let line = try refusal(["worker", "--config", try variant(one, "ca", ["tls": stranger, "listen": "127.0.0.1:0"])])
     #expect(line.contains("certificate"), "\(line)")
   }

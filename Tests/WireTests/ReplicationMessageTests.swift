@@ -23,7 +23,7 @@ import Testing
     Golden.check("append", DataMessageTests.encoded { Self.append.write(records: records.span.bytes, to: &$0) })
     DataMessageTests.expectExact(Golden.read("append")) { bytes in
       let read = try Append(reading: bytes.span.bytes)
-    #expect(read == Self.append)
+      #expect(read == Self.append)
       #expect(Array(bytes[Append.headerSize...]) == records)
     }
   }

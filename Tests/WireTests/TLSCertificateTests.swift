@@ -13,8 +13,7 @@ import Testing
 
   deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-  private func issue(_ name: String, by authority: CertificateAuthority, hosts: [String] = []) throws -> TLSCredentials
-  {
+  private func issue(_ name: String, by authority: CertificateAuthority, hosts: [String] = []) throws -> TLSCredentials {
     try authority.issue(#require(SubjectName(realm: "test", role: .node, name: name)), hosts: hosts)
   }
 

@@ -47,7 +47,8 @@ import Wire
       case (nil, .new):
         model[key] = Known(content: content, offset: UInt64(step), time: now)
         order.append((key, now))
-        let number = table.insert(key, content: content, offset: Offset(UInt64(step)), decision: Self.decision(0), bundle: 1, loggedTime: now)
+        let number = table.insert(
+          key, content: content, offset: Offset(UInt64(step)), decision: Self.decision(0), bundle: 1, loggedTime: now)
         table.settle(number, Self.decision(step))
         twin.insert(key, content: content, offset: Offset(UInt64(step)), decision: Self.decision(step), bundle: 1, loggedTime: now)
       case (let known?, .duplicate(let entry)):
@@ -55,15 +56,15 @@ import Wire
         guard known.content == content, entry.offset == known.offset, entry.loggedTime == known.time,
           entry.decision == Self.decision(Int(known.offset))
         else {
-        Issue.record("step \(step): \(entry) is not \(known)")
-        return
-      }
+          Issue.record("step \(step): \(entry) is not \(known)")
+          return
+        }
       case (let known?, .conflict):
         conflicts += 1
         guard known.content != content else {
-        Issue.record("step \(step): a conflict with the same content")
-        return
-      }
+          Issue.record("step \(step): a conflict with the same content")
+          return
+        }
       case (let known, let found):
         Issue.record("step \(step): \(found), the model has \(String(describing: known))")
         return
@@ -93,9 +94,9 @@ import Wire
     #expect(table.count == 500 && table.horizonStart == 1_500)
     #expect(table.lookup(key(1_499), content: 0) == .new)
     guard case .duplicate(let entry) = table.lookup(key(1_500), content: 0) else {
-        Issue.record("1,500 was lost")
-        return
-      }
+      Issue.record("1,500 was lost")
+      return
+    }
     #expect(entry.offset == 1_500)
     #expect(table.lookup(key(1_999), content: 1) == .conflict)
   }
@@ -107,7 +108,9 @@ import Wire
     #expect(table.horizonStart == 100)
     func digest(_ keys: [UInt64]) -> UInt64 {
       var table = DedupTable()
-      for key in keys { table.insert(Fingerprint(high: 0, low: key), content: 0, offset: .zero, decision: Self.decision(0), bundle: 0, loggedTime: 0) }
+      for key in keys {
+        table.insert(Fingerprint(high: 0, low: key), content: 0, offset: .zero, decision: Self.decision(0), bundle: 0, loggedTime: 0)
+      }
       return table.digest()
     }
     #expect(digest([1, 2]) == digest([1, 2]) && digest([1, 2]) != digest([2, 1]) && digest([1]) != digest([1, 2]))

@@ -196,8 +196,10 @@ import Wire
 
   @Test(arguments: [
     (["Content-Type: text/plain"], 415), ([], 415), (["Content-Type: application/json", "Content-Encoding: gzip"], 415),
-    (["Content-Type: application/json", "Assay-Deadline-Ms: 0"], 400), (["Content-Type: application/json", "Assay-Deadline-Ms: soon"], 400),
-    (["Content-Type: application/json", "Assay-First-Sent-Ms: -1"], 400), (["Content-Type: application/json", "Assay-Features: maybe"], 400),
+    (["Content-Type: application/json", "Assay-Deadline-Ms: 0"], 400),
+    (["Content-Type: application/json", "Assay-Deadline-Ms: soon"], 400),
+    (["Content-Type: application/json", "Assay-First-Sent-Ms: -1"], 400),
+    (["Content-Type: application/json", "Assay-Features: maybe"], 400),
   ])
   func headersThatAreNotUnderstoodAreRefused(headers: [String], status: Int) async throws {
     let fixture = try await HTTPFixture()

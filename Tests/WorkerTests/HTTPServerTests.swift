@@ -222,7 +222,8 @@ import Wire
   }
 
   @Test func aTLSPortThatDemandsCertificatesTakesNoOtherClient() async throws {
-    let fixture = try await HTTPFixture(tls: HTTPCertificates.shared.server(clients: .certified(by: HTTPCertificates.shared.authority.certificate)))
+    let fixture = try await HTTPFixture(
+      tls: HTTPCertificates.shared.server(clients: .certified(by: HTTPCertificates.shared.authority.certificate)))
     let known = try await fixture.connect(tls: HTTPCertificates.shared.client(certified: true))
     #expect(try await known.ask("GET", "/healthz").status == 200)
     let unknown = try await fixture.connect(tls: HTTPCertificates.shared.client())

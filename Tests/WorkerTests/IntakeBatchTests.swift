@@ -23,7 +23,10 @@ import Wire
     var random = SeededRandom(seed: 3)
     for count in [1, 2, 3, 7, 16, 64, 200] {
       for isEven in [true, false] {
-        let ends = isEven ? KeyRange.tiles(count).map(\.last.rawValue) : Set((0..<count - 1).map { _ in random.next() >> UInt64(random.below(40)) }).sorted() + [.max]
+        let ends =
+          isEven
+          ? KeyRange.tiles(count).map(\.last.rawValue)
+          : Set((0..<count - 1).map { _ in random.next() >> UInt64(random.below(40)) }).sorted() + [.max]
         let table = Self.table(ends)
         let keys = (0..<500).map { _ in random.next() >> UInt64(random.below(50)) } + ends + ends.map { $0 &+ 1 } + [0, .max]
         for key in keys {

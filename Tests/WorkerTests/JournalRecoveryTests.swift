@@ -45,8 +45,7 @@ import Wire
   }
 
   /// Opens the journal, appends record 1000 and opens it again; returns what is replayed then.
-  static func goOn(_ directory: TemporaryDirectory, options: JournalOptions = JournalFixture.small()) throws -> [UInt64]
-  {
+  static func goOn(_ directory: TemporaryDirectory, options: JournalOptions = JournalFixture.small()) throws -> [UInt64] {
     let journal = try JournalFixture.open(directory.path, options: options)
     journal.start(JournalProbe().callbacks)
     journal.append(JournalFixture.record(1000, payload: 10))

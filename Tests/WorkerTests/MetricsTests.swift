@@ -159,7 +159,9 @@ struct PrometheusText {
       guard let family, let type = types[family] else { throw Defect(line: line, what: "an undeclared sample") }
       let suffixes = type == "histogram" ? ["_bucket", "_sum", "_count"] : [""]
       guard suffixes.contains(where: { family + $0 == sample.name }) else { throw Defect(line: line, what: "of another family") }
-      guard type != "counter" || (sample.name.hasSuffix("_total") && sample.value >= 0) else { throw Defect(line: line, what: "no counter") }
+      guard type != "counter" || (sample.name.hasSuffix("_total") && sample.value >= 0) else {
+        throw Defect(line: line, what: "no counter")
+      }
       guard seen.insert(String(line[..<line.lastIndex(of: " ")!])).inserted else { throw Defect(line: line, what: "twice") }
       if sample.name.hasSuffix("_bucket"), let last = samples.last, last.name == sample.name, last.value > sample.value,
         last.labels["le"] != "+Inf"

@@ -67,7 +67,8 @@ import Wire
   @Test func `R1, R10: a role is persisted before it is assumed, and assumed once`() {
     var replica = Self.replica()
     let first = Self.record(isr: Self.all)
-    #expect(Self.actions { replica.learned(first, now: 1, &$0) } == [.persist(highestEpoch: Epoch(1), record: first), .assumed(epoch: Epoch(1))])
+    #expect(
+      Self.actions { replica.learned(first, now: 1, &$0) } == [.persist(highestEpoch: Epoch(1), record: first), .assumed(epoch: Epoch(1))])
     let later = Self.record(version: 2, isr: Self.all)
     #expect(Self.actions { replica.learned(later, now: 2, &$0) } == [.persist(highestEpoch: Epoch(1), record: later)])
     #expect(Self.actions { replica.learned(first, now: 3, &$0) }.isEmpty, "an older record")
@@ -134,11 +135,15 @@ import Wire
       replica.learned(Self.record(epoch: 2, isr: Self.all), now: 1, &$0)
       replica.appended(epoch: Epoch(2), count: 1, now: 1, &$0)
       replica.durable(upTo: Offset(5), &$0)
-      for node in [2, 3] as [UInt32] { replica.received(Self.appended(Self.member(node), .accepted(matched: Offset(4)), epoch: 2), now: 2, &$0) }
+      for node in [2, 3] as [UInt32] {
+        replica.received(Self.appended(Self.member(node), .accepted(matched: Offset(4)), epoch: 2), now: 2, &$0)
+      }
     }
     #expect(replica.commit == .zero)
     _ = Self.actions {
-      for node in [2, 3] as [UInt32] { replica.received(Self.appended(Self.member(node), .accepted(matched: Offset(5)), epoch: 2), now: 2, &$0) }
+      for node in [2, 3] as [UInt32] {
+        replica.received(Self.appended(Self.member(node), .accepted(matched: Offset(5)), epoch: 2), now: 2, &$0)
+      }
     }
     #expect(replica.commit == Offset(5))
   }
@@ -225,7 +230,8 @@ import Wire
   @Test func `R4: what a follower holds beyond the prefix matched in this epoch is neither acknowledged nor committed`() {
     var replica = Self.replica(Self.member(2), log: Self.log([(1, 4), (2, 3)]), highest: 3)
     let actions = Self.actions { replica.received(Self.append(epoch: 3, previous: 1, base: 4, commit: 7), records: [], now: 1, &$0) }
-    #expect(actions == [.committed(Offset(4)), .answer(Self.appended(Self.member(2), .accepted(matched: Offset(4)), epoch: 3), to: NodeID(1))])
+    #expect(
+      actions == [.committed(Offset(4)), .answer(Self.appended(Self.member(2), .accepted(matched: Offset(4)), epoch: 3), to: NodeID(1))])
   }
 
   @Test func `R9: a follower without the epoch start or the commit offset is not proposed, one in sync neither`() {

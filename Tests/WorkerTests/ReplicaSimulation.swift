@@ -351,7 +351,9 @@ struct ReplicaSimulation {
     for member in record.isr + record.eligible {
       let node = Int(member.node.rawValue)
       guard processes[node].replica.me.storage == member.storage else { continue }
-      if !holdsCommitted(node, durably: true) { violations.append("commit set outside electable set: n\(node) may be elected without a committed record") }
+      if !holdsCommitted(node, durably: true) {
+        violations.append("commit set outside electable set: n\(node) may be elected without a committed record")
+      }
     }
     for node in 0..<3 where processes[node].replica.log.end != processes[node].end {
       violations.append("n\(node): the table ends at \(processes[node].replica.log.end), the log at \(processes[node].end)")
@@ -392,7 +394,9 @@ struct ReplicaSimulation {
       if written == nil || processes[written!.node].replica.primaryEpoch != written!.epoch { written = write() }
       if !violations.isEmpty { return }
     }
-    violations.append("healed, and nothing commits: \(record.epoch) \(record.version), primary \(record.primary.map { "\($0)" } ?? "none"), isr \(record.isr)")
+    violations.append(
+      "healed, and nothing commits: \(record.epoch) \(record.version), primary \(record.primary.map { "\($0)" } ?? "none"), isr \(record.isr)"
+    )
   }
 
   /// Every replica's committed prefix is one history.

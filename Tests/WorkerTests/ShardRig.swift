@@ -20,7 +20,8 @@ struct ShardRig {
   private var intake = IntakeBatch()
 
   static func bundle(_ number: UInt64) throws -> Bundle {
-    let features = "version: 1\nfeatures:\n  - {name: amount, aggregate: field, of: amount}\n  - {name: count_1h, aggregate: count, window: 1h}\n"
+    let features =
+      "version: 1\nfeatures:\n  - {name: amount, aggregate: field, of: amount}\n  - {name: count_1h, aggregate: count, window: 1h}\n"
     let archive = BundleArchive(files: [
       "bundle.yaml": Array("version: 1\nname: b\(number)\nfeatures: features.yaml\n".utf8), "features.yaml": Array(features.utf8),
     ])

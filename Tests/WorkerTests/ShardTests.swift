@@ -25,7 +25,9 @@ import Wire
     rig.lead()
     let first = try rig.answer([ShardRig.transaction("a")])
     rig.now += 5
-    let again = try rig.answer([ShardRig.transaction("a"), ShardRig.transaction("a", amount: 101), ShardRig.transaction("a", card: "card-2")])
+    let again = try rig.answer([
+      ShardRig.transaction("a"), ShardRig.transaction("a", amount: 101), ShardRig.transaction("a", card: "card-2"),
+    ])
     #expect(again.outcomes.map(\.status) == [.duplicate, .rejected, .decided])
     #expect(again.outcomes[0].offset == first.outcomes[0].offset && again.outcomes[0].decision == first.outcomes[0].decision)
     #expect(again.outcomes[1].rejection?.reason == .conflictingDuplicate)

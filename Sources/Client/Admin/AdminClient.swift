@@ -99,7 +99,7 @@ public final class AdminClient: @unchecked Sendable {
     }.get()
   }
 
-  private func ask<Answer: ClusterMessage>(_ request: some ClusterMessage, for _: Answer.Type) async throws -> Answer {
+  func ask<Answer: ClusterMessage>(_ request: some ClusterMessage, for _: Answer.Type) async throws -> Answer {
     let promise = eventLoop.makePromise(of: Answer.self)
     eventLoop.execute {
       self.lastCorrelation += 1

@@ -22,5 +22,7 @@ public enum CoordinatorAnswer: Equatable, Sendable {
   case proposal(ISRAnswer)
   case published(BundlePublished)
   case status(Status)
+  case operationStarted(OperationStarted)
+  case operations(Operations)
   case failure(Failure)
 }

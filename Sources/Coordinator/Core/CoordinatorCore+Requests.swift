@@ -17,13 +17,19 @@ extension CoordinatorCore {
         answer(.failure(Failure(.notFound, "there is no bundle \(id) here")))
       }
     case .status: answer(.status(status(now)))
+    case .operations(let id): answer(operations(id))
+    case .startOperation(let start, _) where start.isDryRun:
+      switch ClusterDraft(state, liveness(now)).plan(start.request) {
+      case .success(let plan): answer(.operationStarted(OperationStarted(plan: plan, record: nil)))
+      case .failure(let failure): answer(.failure(failure))
+      }
     case .propose(let proposal) where state.partition(proposal.partition) == nil:
       answer(.failure(Failure(.notFound, "there is no partition \(proposal.partition) here")))
     case .propose(let proposal) where proposal.version > state.partition(proposal.partition)!.version:
       answer(
         .failure(
           Failure(.conflict, "\(proposal.partition) is at \(proposal.version) there and older here: the store was restored (R2)")))
-    case .join, .propose, .publish:
+    case .join, .propose, .publish, .startOperation, .abortOperation:
       guard waiting.count < CoordinatorPolicy.waitingMax else {
         return answer(.failure(Failure(.busy, "\(waiting.count) requests wait for the store: try again later")))
       }
@@ -48,6 +54,11 @@ extension CoordinatorCore {
           state.rollout.active == bundle ? .active : state.rollout.candidate == bundle ? .candidate : .stored
         let published = BundlePublished(bundle: bundle, state: phase, map: MapVersion(state.revision))
         actions.append(.send(session, correlation: correlation, .published(published)))
+      case .operationStarted(let session, let correlation, let id, let plan):
+        let started = OperationStarted(plan: plan, record: state.operation(id))
+        actions.append(.send(session, correlation: correlation, .operationStarted(started)))
+      case .operationAborted(let session, let correlation, let id):
+        actions.append(.send(session, correlation: correlation, operations(id)))
       case .failed(let session, let correlation, let failure):
         actions.append(.send(session, correlation: correlation, .failure(failure)))
       case .note(let event): actions.append(.note(event))

@@ -22,6 +22,8 @@ public struct CoordinatorCore: Sendable {
   private var transactions: UInt64 = 0
   /// Something has happened that may call for a change.
   var isReviewDue = true
+  /// The wall clock less the clock of `step`, for what people read.
+  var wallOffset: Int64 = 0
   private var lastStep: Int64
   private var lastReview: Int64 = .min / 2
 
@@ -68,6 +70,7 @@ public struct CoordinatorCore: Sendable {
     case .committed(let id, let revision): committed(id, revision, now, &actions)
     case .refused(let id): refused(id, &actions)
     case .reloaded(let newer): reloaded(newer, now)
+    case .clock(let wall): wallOffset = wall - now
     case .tick: watchLeases(now, &actions)
     }
     if case .idle = phase { advance(now, &actions) }
@@ -97,6 +100,7 @@ public struct CoordinatorCore: Sendable {
     draft.failOver()
     draft.bootstrap(policy)
     draft.activateCandidate()
+    draft.advanceOperations(policy, wall: now + wallOffset)
     if isReview {
       lastReview = now
       draft.reviewReplicas(policy)
@@ -140,7 +144,19 @@ public struct CoordinatorCore: Sendable {
         } else {
           draft.effects.append(.bundlePublished(session, correlation: correlation, request.bundle))
         }
-      case .heartbeat, .map, .watch, .bundle, .status:
+      case .startOperation(let start, let requester):
+        switch draft.start(start, by: requester, wall: now + wallOffset) {
+        case .success(let (id, plan)):
+          draft.effects.append(.operationStarted(session, correlation: correlation, id, plan))
+        case .failure(let failure): draft.effects.append(.failed(session, correlation: correlation, failure))
+        }
+      case .abortOperation(let id):
+        if let failure = draft.abort(id, wall: now + wallOffset) {
+          draft.effects.append(.failed(session, correlation: correlation, failure))
+        } else {
+          draft.effects.append(.operationAborted(session, correlation: correlation, id))
+        }
+      case .heartbeat, .map, .watch, .bundle, .status, .operations:
         preconditionFailure("only requests for changes wait")
       }
     }
@@ -187,7 +203,8 @@ public struct CoordinatorCore: Sendable {
     for effect in draft.effects {
       switch effect {
       case .joined(let session, let correlation, _), .proposalAnswered(let session, let correlation, _, _),
-        .bundlePublished(let session, let correlation, _), .failed(let session, let correlation, _):
+        .bundlePublished(let session, let correlation, _), .operationStarted(let session, let correlation, _, _),
+        .operationAborted(let session, let correlation, _), .failed(let session, let correlation, _):
         actions.append(.send(session, correlation: correlation, .failure(failure)))
       case .note: break
       }

@@ -18,6 +18,8 @@ public enum CoordinatorEvent: Equatable, Sendable {
   case replicaDropped(PartitionID, NodeID)
   case bundleStored(BundleID, bytes: Int)
   case bundleActivated(BundleID)
+  case operationStarted(OperationID, String, by: String)
+  case operationEnded(OperationID, String, OperationRecord.State, note: String)
   case settingsChanged
   case pauseNoticed(milliseconds: Int64)
   case conflict
@@ -25,6 +27,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
   /// Whether it deserves more than the level `info`.
   public var isWarning: Bool {
     switch self {
+    case .operationEnded(_, _, let state, _): state == .failed
     case .storageReplaced, .nodeGone, .joinRefused, .noPrimary, .pauseNoticed, .conflict: true
     default: false
     }
@@ -52,6 +55,8 @@ public enum CoordinatorEvent: Equatable, Sendable {
     case .replicaDropped: "replica dropped"
     case .bundleStored: "bundle stored"
     case .bundleActivated: "bundle activated"
+    case .operationStarted: "operation started"
+    case .operationEnded: "operation is over"
     case .settingsChanged: "cluster settings changed by the configuration"
     case .pauseNoticed: "the coordinator was paused; all leases start anew"
     case .conflict: "the store was changed by another coordinator; reading it again"
@@ -77,6 +82,10 @@ public enum CoordinatorEvent: Equatable, Sendable {
     case .proposalRefused(let partition, let outcome): [("partition", "\(partition)"), ("outcome", "\(outcome)")]
     case .bundleStored(let bundle, let bytes): [("bundle", "\(bundle)"), ("bytes", "\(bytes)")]
     case .bundleActivated(let bundle): [("bundle", "\(bundle)")]
+    case .operationStarted(let id, let what, let requester):
+      [("operation", "\(id)"), ("kind", what), ("by", requester)]
+    case .operationEnded(let id, let what, let state, let note):
+      [("operation", "\(id)"), ("kind", what), ("state", "\(state)"), ("note", note)]
     case .pauseNoticed(let milliseconds): [("milliseconds", "\(milliseconds)")]
     case .settingsChanged, .conflict: []
     }

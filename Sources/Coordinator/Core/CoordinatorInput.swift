@@ -27,6 +27,8 @@ public enum CoordinatorInput: Sendable {
   case refused(TransactionID)
   /// The store's contents, after a refusal.
   case reloaded(ClusterState)
+  /// What the wall clock says, milliseconds since the Unix epoch: for what people read, and for nothing else.
+  case clock(wallMilliseconds: Int64)
   /// Time passes. Due every 10 to 50 ms.
   case tick
 }
@@ -42,6 +44,10 @@ public enum CoordinatorRequest: Sendable {
   case publish(PublishBundle)
   case bundle(BundleID)
   case status
+  /// `by` names whoever asks, as its certificate does.
+  case startOperation(StartOperation, by: String)
+  case operations(OperationID?)
+  case abortOperation(OperationID)
 }
 
 /// What a look at a suspect's data port found.

@@ -11,6 +11,7 @@ struct ClusterDraft {
   private let base: ClusterState
   private var changedNodes: Set<NodeID> = []
   private var changedPartitions: Set<PartitionID> = []
+  private var changedOperations: Set<OperationID> = []
   private var bundlesToStore: [(id: BundleID, contents: [UInt8])] = []
 
   init(_ state: ClusterState, _ liveness: Liveness) {
@@ -46,6 +47,23 @@ struct ClusterDraft {
     changedPartitions.insert(after.id)
   }
 
+  mutating func addOperation(_ record: OperationRecord) {
+    precondition(record.id > state.operations.last?.id ?? OperationID(0), "operations' ids only rise")
+    state.operations.append(record)
+    changedOperations.insert(record.id)
+  }
+
+  mutating func updateOperation(_ id: OperationID, _ body: (inout OperationRecord) -> Void) {
+    guard let index = state.operations.firstIndex(where: { $0.id == id }) else { preconditionFailure("\(id) is not known") }
+    body(&state.operations[index])
+    changedOperations.insert(id)
+  }
+
+  mutating func forgetOperation(_ id: OperationID) {
+    state.operations.removeAll { $0.id == id }
+    changedOperations.insert(id)
+  }
+
   mutating func found(_ partitions: [PartitionRecord]) {
     precondition(state.partitions.isEmpty, "partitions are founded once")
     state.partitions = partitions
@@ -73,10 +91,18 @@ struct ClusterDraft {
     }
     for id in changedNodes.sorted() where state.node(id) != base.node(id) { replace(.node(id), state.node(id)!.encoded) }
     for id in changedPartitions.sorted() { replace(.partition(id), state.partition(id)!.encoded) }
+    for id in changedOperations.sorted() where state.operation(id) != base.operation(id) {
+      if let record = state.operation(id) {
+        replace(.operation(id), record.encoded)
+      } else {
+        transaction.conditions.append(.init(key: .operation(id), revision: base.revisions[.operation(id)] ?? 0))
+        transaction.deletes.append(.operation(id))
+      }
+    }
     if state.rollout != base.rollout { replace(.rollout, state.rollout.encoded) }
     if state.settings != base.settings { replace(.settings, state.settings.encoded) }
     for bundle in bundlesToStore { replace(.bundle(bundle.id), bundle.contents) }
-    return transaction.puts.isEmpty ? nil : transaction
+    return transaction.puts.isEmpty && transaction.deletes.isEmpty ? nil : transaction
   }
 
   /// Whether somebody became or stopped being a primary: such a map is pushed at once.
@@ -89,6 +115,7 @@ struct ClusterDraft {
     var state = state
     state.revision = revision
     for put in transaction.puts { state.revisions[put.key] = revision }
+    for key in transaction.deletes { state.revisions[key] = nil }
     return state
   }
 }
@@ -99,6 +126,8 @@ extension ClusterDraft {
     case joined(SessionID, correlation: UInt64, NodeID)
     case proposalAnswered(SessionID, correlation: UInt64, ISRAnswer.Outcome, PartitionID)
     case bundlePublished(SessionID, correlation: UInt64, BundleID)
+    case operationStarted(SessionID, correlation: UInt64, OperationID, OperationPlan)
+    case operationAborted(SessionID, correlation: UInt64, OperationID)
     case failed(SessionID, correlation: UInt64, Failure)
     case note(CoordinatorEvent)
   }

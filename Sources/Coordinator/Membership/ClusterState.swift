@@ -9,6 +9,8 @@ public struct ClusterState: Equatable, Sendable {
   /// Ascending by range; tile the key space, or are none before the bootstrap.
   public internal(set) var partitions: [PartitionRecord]
   public internal(set) var rollout: RolloutRecord
+  /// Ascending by id: those under way, and the newest of those that are over.
+  public internal(set) var operations: [OperationRecord]
   /// Bundles in the store.
   public internal(set) var bundles: Set<BundleID>
   /// The store's.
@@ -33,6 +35,7 @@ public struct ClusterState: Equatable, Sendable {
     rollout = try Self.value(.rollout, snapshot)
     nodes = []
     partitions = []
+    operations = []
     bundles = []
     revision = snapshot.revision
     revisions = snapshot.entries.mapValues(\.revision)
@@ -41,12 +44,15 @@ public struct ClusterState: Equatable, Sendable {
         nodes.append(try Self.value(key, snapshot))
       } else if key.text.hasPrefix(MetadataKey.partitionPrefix) {
         partitions.append(try Self.value(key, snapshot))
+      } else if key.text.hasPrefix(MetadataKey.operationPrefix) {
+        operations.append(try Self.value(key, snapshot))
       } else if key.text.hasPrefix(MetadataKey.bundlePrefix), let id = BundleID(key.text.dropFirst(MetadataKey.bundlePrefix.count)) {
         bundles.insert(id)
       } else if ![.cluster, .settings, .rollout].contains(key) {
         throw MetadataStoreError(.format, "the store holds '\(key)', which this version does not know: run the newer version that wrote it")
       }
     }
+    operations.sort { $0.id < $1.id }
     partitions.sort { $0.range.first < $1.range.first }
     if let problem = map.problem {
       throw MetadataStoreError(.damaged, "the store's records contradict each other (\(problem)): restore it from its newest backup")

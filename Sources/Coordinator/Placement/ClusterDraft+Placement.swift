@@ -81,7 +81,7 @@ extension ClusterDraft {
     return (places.firstIndex(of: preferred) ?? .max) < (places.firstIndex(of: present) ?? .max)
   }
 
-  private func isBundleReady(_ node: NodeID) -> Bool {
+  func isBundleReady(_ node: NodeID) -> Bool {
     guard let active = state.rollout.active else { return true }
     return liveness.bundles[node]?.contains(active) == true
   }

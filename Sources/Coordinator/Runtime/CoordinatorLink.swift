@@ -21,13 +21,13 @@ final class CoordinatorLink: LinkDelegate {
       return link.send(refusal, correlation: header.correlation)
     }
     do throws(WireError) {
-      if let request = try Self.request(header.kind, payload) { take(request, header.correlation, link) }
+      if let request = try Self.request(header.kind, payload, from: link.peer) { take(request, header.correlation, link) }
     } catch {
       link.close(Failure(.malformed, "the \(header.kind) message can't be read: \(error)"))
     }
   }
 
-  private static func request(_ kind: FrameKind, _ payload: RawSpan) throws(WireError) -> CoordinatorRequest? {
+  private static func request(_ kind: FrameKind, _ payload: RawSpan, from peer: PeerIdentity) throws(WireError) -> CoordinatorRequest? {
     switch kind {
     case .join: return .join(try Join(reading: payload))
     case .heartbeat: return .heartbeat(try Heartbeat(reading: payload))
@@ -41,6 +41,9 @@ final class CoordinatorLink: LinkDelegate {
     case .statusRequest:
       _ = try StatusRequest(reading: payload)
       return .status
+    case .startOperation: return .startOperation(try StartOperation(reading: payload), by: "\(peer.identity)")
+    case .operationsRequest: return .operations(try OperationsRequest(reading: payload).id)
+    case .abortOperation: return .abortOperation(try AbortOperation(reading: payload).id)
     default: return nil
     }
   }
@@ -67,6 +70,8 @@ final class CoordinatorLink: LinkDelegate {
     case .proposal(let message): link.send(message, correlation: correlation)
     case .published(let message): link.send(message, correlation: correlation)
     case .status(let message): link.send(message, correlation: correlation, compressed: true)
+    case .operationStarted(let message): link.send(message, correlation: correlation)
+    case .operations(let message): link.send(message, correlation: correlation, compressed: true)
     case .failure(let message): link.send(message, correlation: correlation)
     }
   }

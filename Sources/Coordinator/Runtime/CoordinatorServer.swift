@@ -25,6 +25,7 @@ final class CoordinatorServer: @unchecked Sendable {
   private var lastSession: UInt64 = 0
   private var publishes = 0
   private var ticks: RepeatedTask?
+  private var clock: RepeatedTask?
   private var isStopping = false
   /// The newest map's bytes, for all watchers.
   private var encodedMap: (version: MapVersion, bytes: [UInt8])?
@@ -48,9 +49,13 @@ final class CoordinatorServer: @unchecked Sendable {
   private static func now() -> Int64 { Int64(SystemClock.nanoseconds() / 1_000_000) }
 
   func start() {
+    tellTime()
     take(.tick)
     ticks = loop.scheduleRepeatedTask(initialDelay: Self.tickInterval, delay: Self.tickInterval) { _ in self.take(.tick) }
+    clock = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in self.tellTime() }
   }
+
+  private func tellTime() { take(.clock(wallMilliseconds: SystemClock.wall())) }
 
   // MARK: Inputs
 
@@ -185,6 +190,7 @@ final class CoordinatorServer: @unchecked Sendable {
     guard !isStopping else { return }
     isStopping = true
     ticks?.cancel()
+    clock?.cancel()
     for link in links.values { link.close(Failure(.unavailable, "the coordinator has lost its store")) }
     onStop(reason)
   }
@@ -193,6 +199,7 @@ final class CoordinatorServer: @unchecked Sendable {
   func shutdown() {
     isStopping = true
     ticks?.cancel()
+    clock?.cancel()
     for link in links.values { link.close(Failure(.shuttingDown, "the coordinator is shutting down")) }
   }
 }

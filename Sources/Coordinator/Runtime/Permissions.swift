@@ -5,7 +5,7 @@ enum Permissions {
   static func roles(for kind: FrameKind) -> Set<LinkIdentity.Role> {
     switch kind {
     case .join, .heartbeat, .isrProposal: [.node]
-    case .publishBundle: [.admin]
+    case .publishBundle, .startOperation, .operationsRequest, .abortOperation: [.admin]
     case .bundleRequest: [.node, .admin]
     case .mapRequest, .watchMap, .statusRequest: [.node, .client, .admin, .coordinator]
     default: []

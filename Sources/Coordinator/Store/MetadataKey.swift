@@ -12,11 +12,13 @@ public struct MetadataKey: Hashable, Comparable, Sendable, CustomStringConvertib
   static let rollout = MetadataKey("rollout")
   static let nodePrefix = "node/"
   static let partitionPrefix = "partition/"
+  static let operationPrefix = "operation/"
   /// Values under this prefix are megabytes: `load` leaves them out, `value(of:)` reads one.
   public static let bundlePrefix = "bundle/"
 
   static func node(_ id: NodeID) -> MetadataKey { MetadataKey(nodePrefix + padded(id.rawValue)) }
   static func partition(_ id: PartitionID) -> MetadataKey { MetadataKey(partitionPrefix + padded(id.rawValue)) }
+  static func operation(_ id: OperationID) -> MetadataKey { MetadataKey(operationPrefix + padded(id.rawValue)) }
   public static func bundle(_ id: BundleID) -> MetadataKey { MetadataKey(bundlePrefix + id.description) }
 
   /// Ten digits, so that the order of keys is the order of ids.

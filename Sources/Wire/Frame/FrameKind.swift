@@ -33,4 +33,11 @@ public enum FrameKind: UInt16, Sendable, CaseIterable {
   // Replication: primary to follower and back.
   case append = 48
   case appended = 49
+
+  // Operations: the admin CLI and the coordinator.
+  case startOperation = 64
+  case operationStarted = 65
+  case operationsRequest = 66
+  case operations = 67
+  case abortOperation = 68
 }

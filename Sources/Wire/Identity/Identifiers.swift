@@ -49,6 +49,14 @@ public struct MapVersion: Hashable, Comparable, Sendable, CustomStringConvertibl
   public var description: String { "m\(rawValue)" }
 }
 
+/// One operation of the coordinator's, in the order of their starts. Never reused.
+public struct OperationID: Hashable, Comparable, Sendable, CustomStringConvertible {
+  public let rawValue: UInt32
+  @inlinable public init(_ rawValue: UInt32) { self.rawValue = rawValue }
+  @inlinable public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+  public var description: String { "o\(rawValue)" }
+}
+
 /// A worker's number, given by the coordinator at its first join and kept for the life of the cluster.
 public struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
   public let rawValue: UInt32

@@ -1,0 +1,75 @@
+import ArgumentParser
+import Client
+import Wire
+
+/// `assay node`.
+struct NodeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "node", abstract: "Workers: who is there, and taking one out of service.",
+    subcommands: [List.self, Drain.self, Undrain.self])
+
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "List the workers, what they lead and hold.")
+    @OptionGroup(title: "Cluster") var cluster: ClusterOptions
+
+    func run() async throws {
+      try await cluster.asAdmin { admin in
+        let status = try await admin.status()
+        for (record, node) in zip(status.map.nodes, status.nodes) {
+          let partitions = status.map.partitions
+          let leads = partitions.count { $0.primary?.node == record.id }
+          let inSync = partitions.count { $0.isr(record.id) != nil }
+          let holds = partitions.count { $0.replicas.contains(record.id) }
+          print(
+            "\(record.name)  \(node.state)\(record.draining ? ", draining" : "")"
+              + "  zone \(record.zone.isEmpty ? "-" : record.zone)  leads \(leads), in sync \(inSync), holds \(holds)"
+              + "  \(NumberText.bytes(Int(clamping: node.diskFree))) free  \(record.address)")
+        }
+      }
+    }
+  }
+
+  struct Drain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Take all work off a worker, so that it can be stopped without a gap.",
+      discussion: """
+        Other workers, in sync and up to date, take over what it leads; where there are spare workers, its copies move \
+        to them. When nothing depends on it any more, the operation is finished and says so.
+        """)
+    @Argument(help: "The worker's name.") var name: String
+    @OptionGroup(title: "Cluster") var cluster: ClusterOptions
+    @OptionGroup var options: OperationOptions
+
+    func run() async throws {
+      try await cluster.asAdmin { admin in
+        let map = try await admin.map()
+        let request = OperationRequest.drain(try map.node(called: name))
+        try await admin.carryOut(request, dryRun: options.dryRun, wait: options.wait, timeout: options.timeout, map)
+      }
+    }
+  }
+
+  struct Undrain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Let a drained worker have work again.")
+    @Argument(help: "The worker's name.") var name: String
+    @OptionGroup(title: "Cluster") var cluster: ClusterOptions
+    @Flag(help: "Only say what would be done.") var dryRun = false
+
+    func run() async throws {
+      try await cluster.asAdmin { admin in
+        let map = try await admin.map()
+        let request = OperationRequest.undrain(try map.node(called: name))
+        try await admin.carryOut(request, dryRun: dryRun, wait: true, timeout: 10, map)
+      }
+    }
+  }
+}
+
+extension ClusterMap {
+  func node(called name: String) throws -> NodeID {
+    guard let node = nodes.first(where: { $0.name == name }) else {
+      throw OneLine("there is no worker '\(name)': the cluster has \(nodes.map(\.name).joined(separator: ", "))")
+    }
+    return node.id
+  }
+}

@@ -1,0 +1,86 @@
+/// What an operation is to do. The code of a case is on the wire and in the store, and never used for another.
+public enum OperationRequest: WireValue {
+  /// Take all work off a worker, until it can be stopped without anybody noticing.
+  case drain(NodeID)
+  /// Let a drained worker have work again.
+  case undrain(NodeID)
+  /// Make a copy of the partition on `to`, then take the one on `from` away.
+  case move(PartitionID, from: NodeID, to: NodeID)
+  /// Have another in-sync replica lead the partition, without a gap.
+  case handOver(PartitionID, to: NodeID)
+  /// R6: have a replica lead that may lack what was acknowledged. The partition goes on under a new id.
+  case forceElection(PartitionID, NodeID, reason: String)
+
+  public static let reasonLength = 256
+
+  private enum Code: UInt8 {
+    case drain = 1
+    case undrain = 2
+    case move = 3
+    case handOver = 4
+    case forceElection = 5
+  }
+
+  /// The partition that no other operation may work on meanwhile, if it is about one.
+  public var partition: PartitionID? {
+    switch self {
+    case .drain, .undrain: nil
+    case .move(let id, _, _), .handOver(let id, _), .forceElection(let id, _, _): id
+    }
+  }
+
+  /// Whether its record is kept for ever: it may have cost acknowledged data.
+  public var isAudited: Bool { if case .forceElection = self { true } else { false } }
+
+  /// The kind, as the command line names it.
+  public var name: String {
+    switch self {
+    case .drain: "drain"
+    case .undrain: "undrain"
+    case .move: "move"
+    case .handOver: "hand-over"
+    case .forceElection: "force-elect"
+    }
+  }
+
+  public func write(to out: inout WireWriter) {
+    switch self {
+    case .drain(let node): out.write(Code.drain, node.rawValue)
+    case .undrain(let node): out.write(Code.undrain, node.rawValue)
+    case .move(let partition, let from, let to):
+      out.write(Code.move, partition.rawValue)
+      out.write(from.rawValue)
+      out.write(to.rawValue)
+    case .handOver(let partition, let to):
+      out.write(Code.handOver, partition.rawValue)
+      out.write(to.rawValue)
+    case .forceElection(let partition, let node, let reason):
+      out.write(Code.forceElection, partition.rawValue)
+      out.write(node.rawValue)
+      out.write(reason)
+    }
+  }
+
+  public init(from reader: inout WireReader) throws(WireError) {
+    switch try reader.read(code: Code.self) {
+    case .drain: self = .drain(NodeID(try reader.read(UInt32.self)))
+    case .undrain: self = .undrain(NodeID(try reader.read(UInt32.self)))
+    case .move:
+      self = .move(
+        PartitionID(try reader.read(UInt32.self)), from: NodeID(try reader.read(UInt32.self)), to: NodeID(try reader.read(UInt32.self)))
+    case .handOver: self = .handOver(PartitionID(try reader.read(UInt32.self)), to: NodeID(try reader.read(UInt32.self)))
+    case .forceElection:
+      self = .forceElection(
+        PartitionID(try reader.read(UInt32.self)), NodeID(try reader.read(UInt32.self)),
+        reason: try reader.readString(limit: Self.reasonLength))
+    }
+  }
+}
+
+extension WireWriter {
+  /// A request's code and the number of what it is about.
+  fileprivate mutating func write(_ code: some RawRepresentable<UInt8>, _ subject: UInt32) {
+    write(code.rawValue)
+    write(subject)
+  }
+}
