@@ -19,30 +19,46 @@ extension EntityTable {
   /// keeps them, and since when the history is complete. Not over the layout: width, room and the order of entities
   /// may differ between replicas. One wyhash chain an entity, summed over the entities. Reads the whole state.
   public func digest() -> StateDigest {
-    var high: UInt64 = 0
-    var low: UInt64 = 0
-    withUnsafeTemporaryAllocation(byteCount: 8 * (2 + EventField.count), alignment: 8) { row in
-      for number in 0..<slab.count {
-        let hash = digest(of: slab.header(number), row)
-        high &+= hash
-        low &+= hash &* hash &* 0xA076_1D64_78BD_642F &+ (hash >> 29 ^ hash)
-      }
-      row.storeBytes(of: UInt64(slab.count).littleEndian, as: UInt64.self)
-      row.storeBytes(of: completeSince.littleEndian, toByteOffset: 8, as: Int64.self)
-      row.storeBytes(of: plan.allowedLateness.littleEndian, toByteOffset: 16, as: Int64.self)
-      let whole = hash64(UnsafeRawBufferPointer(rebasing: row[0..<24]), seed: 0)
-      high &+= whole
-      low ^= whole
+    var digest = EntityDigest(plan)
+    for number in 0..<slab.count {
+      let header = slab.header(number)
+      digest.add(header, laidOutBy: plans[header.pointee.planSlot]!)
     }
-    return StateDigest(high: high, low: low)
+    return digest.finish(completeSince: completeSince)
+  }
+}
+
+/// Gathers the digest of a table's entities in any order.
+struct EntityDigest {
+  /// What is kept by it counts, whatever more an entity may still hold.
+  let plan: FeaturePlan
+  private var high: UInt64 = 0
+  private var low: UInt64 = 0
+  private var count = 0
+
+  init(_ plan: FeaturePlan) { self.plan = plan }
+
+  mutating func add(_ header: UnsafeMutablePointer<EntityHeader>, laidOutBy layout: FeaturePlan) {
+    let hash = withUnsafeTemporaryAllocation(byteCount: 8 * (2 + EventField.count), alignment: 8) { row in
+      Self.hash(header, layout, plan, row)
+    }
+    high &+= hash
+    low &+= hash &* hash &* 0xA076_1D64_78BD_642F &+ (hash >> 29 ^ hash)
+    count += 1
   }
 
-  private func digest(
-    of header: UnsafeMutablePointer<EntityHeader>, _ row: UnsafeMutableRawBufferPointer
+  func finish(completeSince: Int64) -> StateDigest {
+    var words: [UInt64] = [UInt64(count), UInt64(bitPattern: completeSince), UInt64(bitPattern: plan.allowedLateness)]
+    for index in words.indices { words[index] = words[index].littleEndian }
+    let whole = words.withUnsafeBytes { hash64($0, seed: 0) }
+    return StateDigest(high: high &+ whole, low: low ^ whole)
+  }
+
+  private static func hash(
+    _ header: UnsafeMutablePointer<EntityHeader>, _ layout: FeaturePlan, _ plan: FeaturePlan, _ row: UnsafeMutableRawBufferPointer
   ) -> UInt64 {
-    let layout = plans[header.pointee.planSlot]!
     var ring = Ring(header, layout)
-    let isTruncated = trim(&ring)
+    let isTruncated = EntityTable.trim(&ring, to: plan)
     let token = UnsafeRawBufferPointer(start: ring.block + layout.stateSize, count: Int(header.pointee.tokenLength))
     var hash = hash64(token, seed: UInt64(EntityKind.card.rawValue) << 1 | (isTruncated ? 1 : 0))
     let size = 8 * (2 + plan.columns.count)
@@ -50,7 +66,7 @@ extension EntityTable {
       row.storeBytes(of: ring.time(index).littleEndian, as: Int64.self)
       row.storeBytes(of: ring.amount(index).littleEndian, toByteOffset: 8, as: Int64.self)
       for (number, column) in plan.columns.enumerated() {
-        let value = Self.value(ring, layout, column.field, index)
+        let value = EntityTable.value(ring, layout, column.field, index)
         row.storeBytes(of: value.littleEndian, toByteOffset: 16 + 8 * number, as: UInt64.self)
       }
       hash = hash64(UnsafeRawBufferPointer(rebasing: row[0..<size]), seed: hash)

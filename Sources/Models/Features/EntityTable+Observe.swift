@@ -20,6 +20,7 @@ extension EntityTable {
     }
     slab.touch(number, epoch: epoch)
     let header = slab.header(number)
+    if let walk { walk.keep(number, header) }
     if header.pointee.planSlot != planSlot { migrate(header) }
 
     let ring = Ring(header, plan)

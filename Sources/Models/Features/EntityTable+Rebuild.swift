@@ -31,6 +31,7 @@ extension EntityTable {
   private mutating func migrateAll() {
     for number in 0..<slab.count where slab.header(number).pointee.planSlot != planSlot {
       slab.touch(number, epoch: epoch)
+      if let walk { walk.keep(number, slab.header(number)) }
       migrate(slab.header(number))
     }
   }
@@ -72,7 +73,9 @@ extension EntityTable {
   }
 
   /// Narrows a ring of any plan to the events that the current plan keeps; true if that leaves it truncated.
-  func trim(_ ring: inout Ring) -> Bool {
+  func trim(_ ring: inout Ring) -> Bool { Self.trim(&ring, to: plan) }
+
+  static func trim(_ ring: inout Ring, to plan: FeaturePlan) -> Bool {
     let hasEvicted = ring.evict(newest: ring.time(ring.end - 1), plan)
     let excess = ring.count - plan.eventsMax
     if excess > 0 { ring.start += excess }

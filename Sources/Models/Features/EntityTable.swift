@@ -24,6 +24,10 @@ public struct EntityTable: ~Copyable, @unchecked Sendable {
   var event = IncomingEvent()
   var scratch: ObserveScratch
   var seen = ValueSet()
+  /// A snapshot under way: whatever changes is copied first (C1).
+  var walk: EntityWalk?
+  /// How the records of a snapshot are laid out, by slot, while a table is restored.
+  var restoredLayouts = [EntityLayout?](repeating: nil, count: EntitySlab.planSlots)
 
   /// Sum of all blocks.
   var blockBytes = 0

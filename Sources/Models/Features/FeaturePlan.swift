@@ -136,6 +136,8 @@ final class FeaturePlan {
   let reachMax: Int64
   let allowedLateness: Int64
   let eventsMax: Int
+  /// Computed once; asked for each entity of a snapshot.
+  lazy var fingerprintKept = fingerprint
   var retention: Int64 { reachMax + allowedLateness }
 
   init(_ features: FeatureSet, allowedLateness: Int64) {

@@ -30,6 +30,8 @@ public struct DedupTable: ~Copyable {
   private static var tombstone: UInt32 { .max }
 
   private var segments: [UnsafeMutablePointer<Entry>] = []
+  /// The segments' memory, shared with a snapshot that is being written: settled entries never change.
+  private var owners: [DedupSegment] = []
   /// Sequence numbers of the oldest live entry and of the next one; the oldest segment begins at `segmentBase`.
   private var head: UInt64 = 0
   private var tail: UInt64 = 0
@@ -42,10 +44,6 @@ public struct DedupTable: ~Copyable {
   public private(set) var horizonStart: Int64 = .min
 
   public init() {}
-
-  deinit {
-    for segment in segments { segment.deallocate() }
-  }
 
   public var count: Int { Int(tail - head) }
   public var memoryBytes: Int {
@@ -65,7 +63,8 @@ public struct DedupTable: ~Copyable {
     _ key: Fingerprint, content: UInt64, offset: Offset, decision: Decision, bundle: UInt32, loggedTime: Int64
   ) -> UInt64 {
     if Int(tail - segmentBase) == segments.count * Self.segmentSize {
-      segments.append(.allocate(capacity: Self.segmentSize))
+      owners.append(DedupSegment())
+      segments.append(owners.last!.entries)
     }
     precondition(count < Int(UInt32.max) / 2, "a dedup table holds at most 2^31 transactions")
     let sequence = tail
@@ -90,7 +89,8 @@ public struct DedupTable: ~Copyable {
       remove(head, hash: entry.low)
       head += 1
       if head - segmentBase == UInt64(Self.segmentSize) {
-        segments.removeFirst().deallocate()
+        segments.removeFirst()
+        owners.removeFirst()
         segmentBase += UInt64(Self.segmentSize)
       }
     }
@@ -100,13 +100,33 @@ public struct DedupTable: ~Copyable {
   /// Order-sensitive digest of the live entries: equal for replicas that applied the same log.
   public func digest() -> UInt64 {
     var hash: UInt64 = 0
-    var sequence = head
-    while sequence < tail {
-      var entry = self[sequence]
-      hash = withUnsafeBytes(of: &entry) { hash64(UnsafeRawBufferPointer(rebasing: $0[0..<MemoryLayout<Entry>.size]), seed: hash) }
-      sequence += 1
-    }
+    image().forEach { hash = Self.digest($0, hash) }
     return hash
+  }
+
+  static func digest(_ entry: Entry, _ hash: UInt64) -> UInt64 {
+    withUnsafeBytes(of: entry) { hash64(UnsafeRawBufferPointer(rebasing: $0[0..<MemoryLayout<Entry>.size]), seed: hash) }
+  }
+
+  /// The live entries as they are now, readable on any thread while the table goes on. Every one is settled.
+  public func image() -> DedupImage {
+    DedupImage(segments: owners, first: Int(head - segmentBase), count: count, horizonStart: horizonStart)
+  }
+
+  /// An empty table with room for `count` entries of a snapshot, to be added by `restore`.
+  public init(restoring count: Int, horizonStart: Int64) {
+    var capacity = 1024
+    while capacity < count * 2 + 2 { capacity *= 2 }
+    index = DedupIndex(capacity: capacity)
+    self.horizonStart = horizonStart
+  }
+
+  /// Adds an entry of a snapshot: they come in their order.
+  public mutating func restore(_ entry: Entry) {
+    let sequence = insert(
+      Fingerprint(high: entry.high, low: entry.low), content: entry.content, offset: Offset(entry.offset), decision: entry.decision,
+      bundle: entry.bundle, loggedTime: entry.loggedTime)
+    precondition(sequence + 1 == tail)
   }
 
   // MARK: Index
@@ -170,6 +190,26 @@ public struct DedupTable: ~Copyable {
       oldCursor += 1
     }
     if oldCursor == old!.slots.count { old = nil }
+  }
+}
+
+/// Memory of some entries; freed when neither the table nor a snapshot needs it.
+final class DedupSegment: @unchecked Sendable {
+  let entries = UnsafeMutablePointer<DedupTable.Entry>.allocate(capacity: DedupTable.segmentSize)
+  deinit { entries.deallocate() }
+}
+
+/// A table's live entries at one moment.
+public struct DedupImage: Sendable {
+  let segments: [DedupSegment]
+  /// Of the oldest live entry, counted from the first segment's beginning.
+  let first: Int
+  public let count: Int
+  public let horizonStart: Int64
+
+  /// Oldest first.
+  public func forEach(_ body: (DedupTable.Entry) throws -> Void) rethrows {
+    for place in first..<first + count { try body(segments[place / DedupTable.segmentSize].entries[place % DedupTable.segmentSize]) }
   }
 }
 

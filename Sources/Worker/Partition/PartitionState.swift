@@ -101,10 +101,15 @@ public final class PartitionState {
 
   /// Equal for replicas that applied the same entries.
   public func digest() -> UInt64 {
-    var words: [UInt64] = [dedup.digest(), applied.rawValue, UInt64(bitPattern: loggedTime)]
-    if let entities = entities?.digest() { words += [entities.high, entities.low] }
-    for bundle in bundles { words.append(bundle.id.high) }
-    return words.withUnsafeBytes { hash64($0, seed: 0) }
+    Self.digest(
+      dedup: dedup.digest(), applied: applied, loggedTime: loggedTime, entities: entities?.digest(), bundles: bundles.map(\.id))
+  }
+
+  func setRestored(_ bundles: [Bundle], applied: Offset, loggedTime: Int64, sinkCursor: Offset) {
+    self.bundles = bundles
+    self.applied = applied
+    self.loggedTime = loggedTime
+    self.sinkCursor = sinkCursor
   }
 }
 

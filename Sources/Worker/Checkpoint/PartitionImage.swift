@@ -1,0 +1,72 @@
+import Models
+import Wire
+
+/// A partition's state at one offset, readable on another thread while the partition goes on (C1). The entities come
+/// after it, in pieces.
+public struct PartitionImage: Sendable {
+  public var partition: PartitionID
+  public var range: KeyRange
+  public var offset: Offset
+  public var epochs: [Appended.EpochEnd]
+  public var loggedTime: Int64
+  public var sinkCursor: Offset
+  public var bundles: [BundleID]
+  public var dedup: DedupImage
+  public var entities: EntityFacts?
+}
+
+extension PartitionState {
+  /// Begins a walk over the state as it is now.
+  func image(of partition: PartitionID, range: KeyRange, log: EpochTable) -> PartitionImage {
+    var facts = entities?.beginWalk()
+    for index in facts?.layouts.indices ?? 0..<0 {
+      facts!.layouts[index].bundle = bundles.firstIndex { $0.features == facts!.layouts[index].features }!
+    }
+    return PartitionImage(
+      partition: partition, range: range, offset: applied, epochs: log.prefix(applied), loggedTime: loggedTime, sinkCursor: sinkCursor,
+      bundles: bundles.map(\.id), dedup: dedup.image(), entities: facts)
+  }
+
+  /// The walk's next entities, about `bytes` of them; nil when none is under way.
+  func walkOn(bytes: Int) -> EntityImages? { entities?.walkOn(bytes: bytes) }
+
+  /// Begins the entities that a snapshot tells of; answers what is wrong with them.
+  func restoreEntities(_ facts: EntityFacts, _ features: [FeatureSet]) -> WireError? {
+    do throws(WireError) {
+      entities = try EntityTable(restoring: facts, features: features)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  /// Gives the walk up.
+  func endWalk() { entities?.endWalk() }
+
+  /// What `digest()` says, from its parts.
+  static func digest(dedup: UInt64, applied: Offset, loggedTime: Int64, entities: StateDigest?, bundles: [BundleID]) -> UInt64 {
+    var words: [UInt64] = [dedup, applied.rawValue, UInt64(bitPattern: loggedTime)]
+    if let entities { words += [entities.high, entities.low] }
+    for bundle in bundles { words.append(bundle.high) }
+    return words.withUnsafeBytes { hash64($0, seed: 0) }
+  }
+}
+
+extension EpochTable {
+  /// Epochs of what lies below `offset`.
+  func prefix(_ offset: Offset) -> [Appended.EpochEnd] {
+    var table = self
+    table.truncate(to: offset)
+    return table.spans
+  }
+
+  /// The table of a log whose shape a snapshot tells.
+  init(spans: [Appended.EpochEnd]) {
+    self.init()
+    var start = Offset.zero
+    for span in spans {
+      append(epoch: span.epoch, base: start, count: span.end - start)
+      start = span.end
+    }
+  }
+}

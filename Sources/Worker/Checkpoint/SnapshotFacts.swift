@@ -1,0 +1,82 @@
+import Models
+import Wire
+
+/// What a partition's state is beyond its dedup entries and entities, and the log's shape up to the snapshot: the first
+/// block of a snapshot file.
+///
+/// ```
+/// i64 logged time  u64 sink cursor  i64 dedup horizon start  u64 dedup entries
+/// u32 bundles, each u64 high, u64 low: every one that has decided here, oldest first
+/// u32 epochs, each u64 epoch, u64 end
+/// bool: has entities, then EntityFacts
+/// ```
+public struct SnapshotFacts: Sendable {
+  public var loggedTime: Int64
+  public var sinkCursor: Offset
+  public var horizonStart: Int64
+  public var dedupEntries: Int
+  public var bundles: [BundleID]
+  /// Of the whole log up to the snapshot's offset, which is the last one's end.
+  public var epochs: [Appended.EpochEnd]
+  public var entities: EntityFacts?
+
+  static let bundlesMax = 1 << 20
+
+  init(_ image: PartitionImage) {
+    loggedTime = image.loggedTime
+    sinkCursor = image.sinkCursor
+    horizonStart = image.dedup.horizonStart
+    dedupEntries = image.dedup.count
+    bundles = image.bundles
+    epochs = image.epochs
+    entities = image.entities
+  }
+
+  public var bytes: [UInt8] {
+    var out = WireWriter()
+    out.write(loggedTime)
+    out.write(sinkCursor.rawValue)
+    out.write(horizonStart)
+    out.write(UInt64(dedupEntries))
+    out.write(UInt32(bundles.count))
+    for bundle in bundles {
+      out.write(bundle.high)
+      out.write(bundle.low)
+    }
+    out.write(UInt32(epochs.count))
+    for item in epochs {
+      out.write(item.epoch.rawValue)
+      out.write(item.end.rawValue)
+    }
+    out.write(entities != nil)
+    entities?.write(to: &out)
+    return out.bytes
+  }
+
+  public init(reading bytes: RawSpan) throws(WireError) {
+    var reader = WireReader(bytes)
+    loggedTime = try reader.read(Int64.self)
+    sinkCursor = Offset(try reader.read(UInt64.self))
+    horizonStart = try reader.read(Int64.self)
+    let entries = try reader.read(UInt64.self)
+    guard entries < UInt64(UInt32.max) / 2 else { throw .invalid(at: reader.position, "a dedup table holds at most 2^31 transactions") }
+    dedupEntries = Int(entries)
+    bundles = []
+    for _ in 0..<(try reader.readCount(itemSize: 16, limit: Self.bundlesMax)) {
+      bundles.append(BundleID(high: try reader.read(UInt64.self), low: try reader.read(UInt64.self)))
+    }
+    epochs = []
+    for _ in 0..<(try reader.readCount(itemSize: 16, limit: Appended.epochsMax)) {
+      let item = Appended.EpochEnd(epoch: Epoch(try reader.read(UInt64.self)), end: Offset(try reader.read(UInt64.self)))
+      if let last = epochs.last, item.epoch <= last.epoch || item.end <= last.end {
+        throw .invalid(at: reader.position, "epochs and their ends rise")
+      }
+      epochs.append(item)
+    }
+    entities = try reader.readBool() ? try EntityFacts(from: &reader) : nil
+    guard entities == nil || !bundles.isEmpty, entities?.layouts.allSatisfy({ $0.bundle < bundles.count }) ?? true else {
+      throw .invalid(at: reader.position, "entities are laid out by a bundle that isn't named")
+    }
+    try reader.finish()
+  }
+}

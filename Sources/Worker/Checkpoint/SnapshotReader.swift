@@ -1,0 +1,152 @@
+import Models
+import Wire
+
+/// Reads a snapshot file block by block and makes a partition's state of it. Pure: `load` has the file.
+///
+/// The manifest is proven by the header, every block by the manifest: a file that reads to the end is the one that was
+/// written.
+public struct SnapshotReader {
+  /// `count` bytes at `offset`, fewer only at the file's end.
+  public typealias Load = (_ offset: Int, _ count: Int) throws -> [UInt8]
+
+  public let header: SnapshotHeader
+  public let manifest: SnapshotManifest
+
+  /// - Throws: `SnapshotError`, or what `load` throws.
+  public init(size: Int, load: Load) throws {
+    let front = try load(0, SnapshotHeader.size)
+    header = try SnapshotHeader(reading: front.span.bytes)
+    guard header.fileSize == size else {
+      throw size < header.fileSize ? SnapshotError.truncated : .badManifest("the file is longer than written")
+    }
+    let bytes = try load(header.manifestAt, header.fileSize - header.manifestAt)
+    guard let block = SnapshotBlock(readingHeader: bytes.span.bytes), block.kind == .manifest else {
+      throw SnapshotError.badManifest("no manifest where the header says")
+    }
+    let contents = try block.contents(bytes.span.bytes.extracting(SnapshotBlock.headerSize..<bytes.count), at: header.manifestAt)
+    guard contents.withUnsafeBytes({ SnapshotHash(of: $0) }) == header.manifestHash else {
+      throw SnapshotError.badManifest("its hash is not the header's")
+    }
+    manifest = try Self.manifest(contents)
+    let end = manifest.items.last.map { $0.at + SnapshotBlock.headerSize + $0.block.storedLength } ?? 0
+    guard end == header.manifestAt, manifest.items.first?.block.kind == .facts else {
+      throw SnapshotError.badManifest("blocks are missing")
+    }
+  }
+
+  private static func manifest(_ contents: [UInt8]) throws(SnapshotError) -> SnapshotManifest {
+    do throws(WireError) { return try SnapshotManifest(reading: contents.span.bytes) } catch { throw .badManifest("\(error)") }
+  }
+
+  private static func facts(_ contents: [UInt8]) throws(SnapshotError) -> SnapshotFacts {
+    do throws(WireError) { return try SnapshotFacts(reading: contents.span.bytes) } catch { throw .unreadable("\(error)") }
+  }
+
+  /// The proven contents of block number `index`.
+  public func contents(_ index: Int, load: Load) throws -> [UInt8] {
+    let item = manifest.items[index]
+    let bytes = try load(item.at, SnapshotBlock.headerSize + item.block.storedLength)
+    guard let block = SnapshotBlock(readingHeader: bytes.span.bytes), block == item.block else {
+      throw SnapshotError.badBlock(at: item.at, "its header is not the manifest's")
+    }
+    return try block.contents(bytes.span.bytes.extracting(SnapshotBlock.headerSize..<bytes.count), at: item.at)
+  }
+
+  public func facts(load: Load) throws -> SnapshotFacts {
+    let facts = try Self.facts(try contents(0, load: load))
+    guard facts.epochs.last?.end ?? .zero == header.offset, facts.epochs.last?.epoch ?? .none == header.epoch,
+      facts.dedupEntries == header.dedupEntries, facts.entities?.count ?? 0 == header.entities
+    else { throw SnapshotError.unreadable("its facts are not its header's") }
+    return facts
+  }
+
+  /// The state as it was at `header.offset`. `bundle` finds every bundle that the snapshot names. With `proven`, its
+  /// digest is taken and must be the one that was written.
+  public func restore(dedupHorizon: Int64, proven: Bool, load: Load, bundle: (BundleID) -> Bundle?) throws -> RestoredSnapshot {
+    let facts = try facts(load: load)
+    let restoring = try RestoringState(facts, at: header.offset, dedupHorizon: dedupHorizon, try bundles(facts, bundle))
+    for index in manifest.items.indices.dropFirst() {
+      try restoring.take(manifest.items[index].block.kind, try contents(index, load: load))
+    }
+    let state = try restoring.finish()
+    if proven {
+      let digest = state.digest()
+      guard digest == header.stateDigest else { throw SnapshotError.otherState(digest: digest, expected: header.stateDigest) }
+    }
+    return RestoredSnapshot(header: header, log: EpochTable(spans: facts.epochs), state: state)
+  }
+
+  private func bundles(_ facts: SnapshotFacts, _ find: (BundleID) -> Bundle?) throws -> [Bundle] {
+    var bundles: [Bundle] = []
+    for id in facts.bundles {
+      guard let found = find(id) else { throw SnapshotError.bundleMissing(header.partition, id) }
+      bundles.append(found)
+    }
+    return bundles
+  }
+}
+
+/// A partition's state out of a snapshot, and the shape of the log below it.
+public struct RestoredSnapshot {
+  public let header: SnapshotHeader
+  public let log: EpochTable
+  public let state: PartitionState
+
+  public var offset: Offset { header.offset }
+}
+
+/// A state that is being put together from a snapshot's contents.
+final class RestoringState {
+  private let facts: SnapshotFacts
+  private let state: PartitionState
+
+  init(_ facts: SnapshotFacts, at offset: Offset, dedupHorizon: Int64, _ bundles: [Bundle]) throws(SnapshotError) {
+    let state = PartitionState(dedupHorizon: dedupHorizon)
+    self.facts = facts
+    self.state = state
+    state.setRestored(bundles, applied: offset, loggedTime: facts.loggedTime, sinkCursor: facts.sinkCursor)
+    state.dedup = DedupTable(restoring: facts.dedupEntries, horizonStart: facts.horizonStart)
+    guard let known = facts.entities else { return }
+    let features = known.layouts.map { bundles[$0.bundle].features }
+    if let problem = state.restoreEntities(known, features) { throw .unreadable("\(problem)") }
+  }
+
+  func take(_ kind: SnapshotBlock.Kind, _ contents: [UInt8]) throws(SnapshotError) {
+    switch kind {
+    case .dedup: try takeDedup(contents)
+    case .entities: try takeEntities(contents)
+    case .facts, .manifest: throw .unreadable("a block of kind \(kind) stands among the state's")
+    }
+  }
+
+  private func takeEntities(_ contents: [UInt8]) throws(SnapshotError) {
+    guard state.entities != nil else { throw .unreadable("it has entities and no bundle") }
+    var failure: WireError?
+    contents.withUnsafeBytes { records in
+      do throws(WireError) { try state.entities!.restore(records) } catch { failure = error }
+    }
+    if let failure { throw .unreadable("\(failure)") }
+  }
+
+  private func takeDedup(_ contents: [UInt8]) throws(SnapshotError) {
+    let size = DedupTable.Entry.encodedSize
+    let span = contents.span.bytes
+    guard contents.count % size == 0, state.dedup.count + contents.count / size <= facts.dedupEntries else {
+      throw .unreadable("it has other dedup entries than it says")
+    }
+    for at in stride(from: 0, to: contents.count, by: size) {
+      guard let entry = DedupTable.Entry(reading: span.extracting(at..<at + size)), Int(entry.bundle) < state.bundles.count else {
+        throw .unreadable("a dedup entry has no such decision or bundle")
+      }
+      state.dedup.restore(entry)
+    }
+  }
+
+  /// The state, once everything has been taken.
+  func finish() throws(SnapshotError) -> PartitionState {
+    guard state.dedup.count == facts.dedupEntries, state.entityCount == facts.entities?.count ?? 0 else {
+      throw .unreadable("it has fewer entries than it says")
+    }
+    return state
+  }
+}
