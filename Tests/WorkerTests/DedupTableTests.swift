@@ -48,9 +48,12 @@ import Wire
         model[key] = Known(content: content, offset: UInt64(step), time: now)
         order.append((key, now))
         let number = table.insert(
-          key, content: content, offset: Offset(UInt64(step)), decision: Self.decision(0), bundle: 1, loggedTime: now)
+          key, content: content, partition: PartitionID(1), offset: Offset(UInt64(step)), decision: Self.decision(0), bundle: 1,
+          loggedTime: now)
         table.settle(number, Self.decision(step))
-        twin.insert(key, content: content, offset: Offset(UInt64(step)), decision: Self.decision(step), bundle: 1, loggedTime: now)
+        twin.insert(
+          key, content: content, partition: PartitionID(1), offset: Offset(UInt64(step)), decision: Self.decision(step), bundle: 1,
+          loggedTime: now)
       case (let known?, .duplicate(let entry)):
         duplicates += 1
         guard known.content == content, entry.offset == known.offset, entry.loggedTime == known.time,
@@ -88,7 +91,9 @@ import Wire
     // One chain of 2,000: growth at 512 and 1,024 moves it while it is asked for.
     for i in 0..<2_000 {
       #expect(table.lookup(key(i), content: 0) == .new)
-      table.insert(key(i), content: 0, offset: Offset(UInt64(i)), decision: Self.decision(0), bundle: 0, loggedTime: Int64(i))
+      table.insert(
+        key(i), content: 0, partition: PartitionID(1), offset: Offset(UInt64(i)), decision: Self.decision(0), bundle: 0,
+        loggedTime: Int64(i))
     }
     table.expire(before: 1_500)
     #expect(table.count == 500 && table.horizonStart == 1_500)
@@ -109,10 +114,54 @@ import Wire
     func digest(_ keys: [UInt64]) -> UInt64 {
       var table = DedupTable()
       for key in keys {
-        table.insert(Fingerprint(high: 0, low: key), content: 0, offset: .zero, decision: Self.decision(0), bundle: 0, loggedTime: 0)
+        table.insert(
+          Fingerprint(high: 0, low: key), content: 0, partition: PartitionID(1), offset: .zero, decision: Self.decision(0), bundle: 0,
+          loggedTime: 0)
       }
       return table.digest()
     }
     #expect(digest([1, 2]) == digest([1, 2]) && digest([1, 2]) != digest([2, 1]) && digest([1]) != digest([1, 2]))
+  }
+}
+
+@Suite struct DedupTableSplitTests {
+  @Test func `parts have their cards' entries in order, and merged again they are the table that was split`() {
+    var random = SeededRandom(seed: 12)
+    var table = DedupTable()
+    var keys: [Fingerprint] = []
+    for step in 0..<60_000 {
+      let key = Fingerprint(high: UInt64(random.below(5_000)) << 51, low: UInt64(step) &* 0x9e37_79b9_7f4a_7c15)
+      keys.append(key)
+      table.insert(
+        key, content: UInt64(step), partition: PartitionID(1), offset: Offset(UInt64(step)), decision: DedupTableTests.decision(step),
+        bundle: UInt32(step % 2), loggedTime: Int64(step))  // distinct, so that the order of a merge is the old one
+      if step % 1000 == 0 { table.expire(before: Int64(step - 40_000)) }
+    }
+    let at = UInt64(1_000) << 51
+    var low = table.part(KeyRange(first: KeyHash(0), last: KeyHash(at - 1)))
+    var high = table.part(KeyRange(first: KeyHash(at), last: KeyHash(.max)))
+    #expect(low.count + high.count == table.count)
+    let merged = DedupTable.merged(low, high, bundleOfA: [0, 1], bundleOfB: [0, 1])
+    #expect(merged.digest() == table.digest())
+    #expect(merged.horizonStart == table.horizonStart)
+    for (step, key) in keys.enumerated() {
+      let found = table.lookup(key, content: UInt64(step))
+      #expect(merged.lookup(key, content: UInt64(step)) == found)
+      #expect((key.high < at ? low.lookup(key, content: UInt64(step)) : high.lookup(key, content: UInt64(step))) == found)
+      #expect((key.high < at ? high.lookup(key, content: UInt64(step)) : low.lookup(key, content: UInt64(step))) == .new)
+    }
+    low.expire(before: 50_000)
+    high.expire(before: 50_000)
+    table.expire(before: 50_000)
+    #expect(low.count + high.count == table.count)
+    // Another list of bundles: the entries go on naming theirs.
+    let renumbered = DedupTable.merged(low, high, bundleOfA: [3, 4], bundleOfB: [1, 2])
+    for (step, key) in keys.enumerated().suffix(2_000) {
+      guard case .duplicate(let entry) = renumbered.lookup(key, content: UInt64(step)) else {
+        Issue.record("\(step) is gone")
+        continue
+      }
+      #expect(entry.bundle == UInt32(step % 2) + (key.high < at ? 3 : 1))
+    }
   }
 }

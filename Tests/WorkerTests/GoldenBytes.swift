@@ -17,3 +17,10 @@ func expectGolden(_ name: String, _ bytes: [UInt8], sourceLocation: SourceLocati
   let golden = try String(contentsOf: file, encoding: .utf8)
   #expect(text == golden, "the bytes of \(name) have changed", sourceLocation: sourceLocation)
 }
+
+/// The bytes of a golden file that this version still has to know.
+func goldenBytes(_ name: String) throws -> [UInt8] {
+  let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Golden")
+  let text = try String(contentsOf: folder.appending(path: name + ".hex"), encoding: .utf8)
+  return text.split(whereSeparator: \.isWhitespace).map { UInt8($0, radix: 16)! }
+}

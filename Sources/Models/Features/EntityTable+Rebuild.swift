@@ -28,7 +28,8 @@ extension EntityTable {
 
   private var freeSlot: Int? { plans.indices.first { plans[$0] == nil } }
 
-  private mutating func migrateAll() {
+  /// Lays every entity out by the current plan.
+  mutating func migrateAll() {
     for number in 0..<slab.count where slab.header(number).pointee.planSlot != planSlot {
       slab.touch(number, epoch: epoch)
       if let walk { walk.keep(number, slab.header(number)) }

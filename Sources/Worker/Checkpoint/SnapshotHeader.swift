@@ -3,7 +3,7 @@ import Wire
 /// First bytes of a snapshot file (C2): whose state, at which offset, and where its manifest lies. Blocks follow.
 ///
 /// ```
-///   0 u32 magic "ASNP"  4 u32 format version (1)  8 cluster id (u64 high, u64 low)  24 u32 partition  28 u32 reserved (0)
+///   0 u32 magic "ASNP"  4 u32 format version (2; in 1, which no release wrote, dedup entries named no partition)  8 cluster id (u64 high, u64 low)  24 u32 partition  28 u32 reserved (0)
 ///  32 u64 first key  40 u64 last key  48 u64 offset: everything below is in it  56 u64 epoch of the entry before
 ///  64 active bundle (u64 high, u64 low; zeros for none)  80 i64 logged time  88 u64 state digest
 ///  96 u64 entities  104 u64 dedup entries  112 u64 manifest's place  120 u64 bytes of the file
@@ -12,7 +12,7 @@ import Wire
 public struct SnapshotHeader: Equatable, Sendable {
   public static var size: Int { 152 }
   public static var magic: UInt32 { 0x504E_5341 }
-  public static var formatVersion: UInt32 { 1 }
+  public static var formatVersion: UInt32 { 2 }
 
   public var cluster: ClusterID
   public var partition: PartitionID

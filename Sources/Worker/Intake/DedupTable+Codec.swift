@@ -4,8 +4,9 @@ extension DedupTable.Entry {
   /// Bytes in a snapshot:
   /// ```
   /// 0 u64 fingerprint high  8 u64 low  16 u64 content  24 u64 offset  32 decision (16 bytes)  48 i64 logged time  56 u32 bundle
+  /// 60 u32 partition
   /// ```
-  static var encodedSize: Int { 60 }
+  static var encodedSize: Int { 64 }
 
   func write(to out: inout [UInt8]) {
     withUnsafeTemporaryAllocation(byteCount: Self.encodedSize, alignment: 8) { bytes in
@@ -15,6 +16,7 @@ extension DedupTable.Entry {
       decision.write(to: bytes.baseAddress! + 32)
       bytes.storeBytes(of: loggedTime.littleEndian, toByteOffset: 48, as: Int64.self)
       bytes.storeBytes(of: bundle.littleEndian, toByteOffset: 56, as: UInt32.self)
+      bytes.storeBytes(of: partition.littleEndian, toByteOffset: 60, as: UInt32.self)
       out.append(contentsOf: bytes)
     }
   }
@@ -25,6 +27,7 @@ extension DedupTable.Entry {
     guard let decision = Decision(reading: bytes.extracting(32..<48)) else { return nil }
     self.init(
       high: word(0), low: word(8), content: word(16), offset: word(24), decision: decision, loggedTime: Int64(bitPattern: word(48)),
-      bundle: UInt32(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 56, as: UInt32.self)))
+      bundle: UInt32(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 56, as: UInt32.self)),
+      partition: UInt32(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 60, as: UInt32.self)))
   }
 }

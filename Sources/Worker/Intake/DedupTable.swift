@@ -18,6 +18,8 @@ public struct DedupTable: ~Copyable {
     public var loggedTime: Int64
     /// Index into the partition's list of bundles.
     public var bundle: UInt32
+    /// Which decided it, and whose log `offset` is of: this partition, or one that it was split or merged from.
+    public var partition: UInt32
   }
 
   public enum Lookup: Equatable, Sendable {
@@ -60,8 +62,16 @@ public struct DedupTable: ~Copyable {
   /// Returns the entry's number, for `settle`.
   @discardableResult
   public mutating func insert(
-    _ key: Fingerprint, content: UInt64, offset: Offset, decision: Decision, bundle: UInt32, loggedTime: Int64
+    _ key: Fingerprint, content: UInt64, partition: PartitionID, offset: Offset, decision: Decision, bundle: UInt32, loggedTime: Int64
   ) -> UInt64 {
+    add(
+      Entry(
+        high: key.high, low: key.low, content: content, offset: offset.rawValue, decision: decision,
+        loggedTime: loggedTime, bundle: bundle, partition: partition.rawValue))
+  }
+
+  @discardableResult
+  private mutating func add(_ entry: Entry) -> UInt64 {
     if Int(tail - segmentBase) == segments.count * Self.segmentSize {
       owners.append(DedupSegment())
       segments.append(owners.last!.entries)
@@ -69,12 +79,9 @@ public struct DedupTable: ~Copyable {
     precondition(count < Int(UInt32.max) / 2, "a dedup table holds at most 2^31 transactions")
     let sequence = tail
     tail += 1
-    pointer(sequence).initialize(
-      to: Entry(
-        high: key.high, low: key.low, content: content, offset: offset.rawValue, decision: decision,
-        loggedTime: loggedTime, bundle: bundle))
+    pointer(sequence).initialize(to: entry)
     grow()
-    index.insert(DedupIndex.slot(sequence, hash: key.low))
+    index.insert(DedupIndex.slot(sequence, hash: entry.low))
     return sequence
   }
 
@@ -123,10 +130,39 @@ public struct DedupTable: ~Copyable {
 
   /// Adds an entry of a snapshot: they come in their order.
   public mutating func restore(_ entry: Entry) {
-    let sequence = insert(
-      Fingerprint(high: entry.high, low: entry.low), content: entry.content, offset: Offset(entry.offset), decision: entry.decision,
-      bundle: entry.bundle, loggedTime: entry.loggedTime)
+    let sequence = add(entry)
     precondition(sequence + 1 == tail)
+  }
+
+  // MARK: Split and merge (R12)
+
+  /// A table of the entries whose card lies in `range`, in the same order.
+  public func part(_ range: KeyRange) -> DedupTable {
+    var part = DedupTable()
+    part.horizonStart = horizonStart
+    for sequence in head..<tail {
+      let entry = self[sequence]
+      if range.contains(KeyHash(entry.high)) { part.add(entry) }
+    }
+    return part
+  }
+
+  /// One table of two that have no card in common. The order is that of logged time, within one time `a`'s before `b`'s.
+  /// `bundleOfA` and `bundleOfB` give a bundle's index in the new partition's list.
+  public static func merged(
+    _ a: borrowing DedupTable, _ b: borrowing DedupTable, bundleOfA: [UInt32], bundleOfB: [UInt32]
+  ) -> DedupTable {
+    var merged = DedupTable()
+    merged.horizonStart = max(a.horizonStart, b.horizonStart)
+    var (i, j) = (a.head, b.head)
+    while i < a.tail || j < b.tail {
+      let takesA = j == b.tail || i < a.tail && a[i].loggedTime <= b[j].loggedTime
+      var entry = takesA ? a[i] : b[j]
+      entry.bundle = (takesA ? bundleOfA : bundleOfB)[Int(entry.bundle)]
+      merged.add(entry)
+      if takesA { i += 1 } else { j += 1 }
+    }
+    return merged
   }
 
   // MARK: Index

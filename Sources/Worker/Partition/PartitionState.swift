@@ -13,7 +13,7 @@ public final class PartitionState {
   public internal(set) var dedup = DedupTable()
   var entities: EntityTable?
   /// Every bundle that has decided here, oldest first; dedup entries refer to them by index.
-  public private(set) var bundles: [Bundle] = []
+  public internal(set) var bundles: [Bundle] = []
   /// End of what has been applied.
   public internal(set) var applied = Offset.zero
   /// Of the last record (R: the dedup horizon is in logged time).
@@ -95,7 +95,8 @@ public final class PartitionState {
       _ = scratch.withUnsafeMutableBufferPointer { entities!.observe(transaction, keyHash: key, into: $0) }
       dedup.insert(
         Fingerprint(id: transaction.id, card: key), content: hash64(transaction.bytes, seed: 0),
-        offset: header.baseOffset + row, decision: decision, bundle: UInt32(bundles.count - 1), loggedTime: loggedTime)
+        partition: header.partition, offset: header.baseOffset + row, decision: decision, bundle: UInt32(bundles.count - 1),
+        loggedTime: loggedTime)
     }
   }
 

@@ -64,7 +64,8 @@ extension Shard {
     while start < rows.count {
       var end = start + 1
       while end < rows.count, rows[end].partition == rows[start].partition { end += 1 }
-      observe(payload, rows[start..<end], of: rows[start].partition, stride: stride, request: request, id: id, firstSent: firstSent, now: now)
+      observe(
+        payload, rows[start..<end], of: rows[start].partition, stride: stride, request: request, id: id, firstSent: firstSent, now: now)
       start = end
     }
     score(stride: stride)
@@ -105,10 +106,12 @@ extension Shard {
       switch state.dedup.lookup(key, content: content) {
       case .duplicate(let entry):
         request.outcomes[row.index].status = .duplicate
-        request.outcomes[row.index].partition = id
+        request.outcomes[row.index].partition = PartitionID(entry.partition)
         request.outcomes[row.index].offset = Offset(entry.offset)
         request.outcomes[row.index].bundle = request.bundleIndex(state.bundles[Int(entry.bundle)])
         request.outcomes[row.index].decision = entry.decision
+        // What a partition before this one decided had committed before this one was made (R12).
+        guard entry.partition == id.rawValue else { continue }
         // A retry joins a decision that is pending; within this very batch it is still to be made.
         waitFor = max(waitFor, Offset(entry.offset + 1))
         if entry.offset >= base.rawValue {
@@ -124,10 +127,11 @@ extension Shard {
         let place = work.fresh.count
         let seen = work.matrix.withUnsafeMutableBufferPointer {
           state.entities!.observe(
-            transaction, keyHash: row.key, into: UnsafeMutableBufferPointer(rebasing: $0[place * stride..<place * stride + bundle.features.count]))
+            transaction, keyHash: row.key,
+            into: UnsafeMutableBufferPointer(rebasing: $0[place * stride..<place * stride + bundle.features.count]))
         }
         let dedup = state.dedup.insert(
-          key, content: content, offset: base + (place - first),
+          key, content: content, partition: id, offset: base + (place - first),
           decision: Decision(score: 0, action: .approve, verdict: .clear, flags: [], reasons: Decision.noReasons),
           bundle: bundleNumber, loggedTime: time)
         work.flags.append(seen.decisionFlags)

@@ -1,0 +1,50 @@
+import Models
+import Wire
+
+/// Split and merge (R12): what a sealed partition hands to those that take its place.
+extension PartitionState {
+  /// Birth takes the first offset of a child's log; its own entries follow.
+  static var birthEnd: Offset { Offset(1) }
+
+  /// The part of this state whose cards lie in `range`, as a copy. The bundles are all of them, so that the dedup
+  /// entries' indices hold. Cursors and offsets are those of a child whose log begins.
+  func part(_ range: KeyRange) -> PartitionState {
+    let part = PartitionState(dedupHorizon: dedupHorizon)
+    part.dedup = dedup.part(range)
+    if entities != nil { part.entities = entities!.part(range) }
+    part.bundles = bundles
+    part.loggedTime = loggedTime
+    part.applied = Self.birthEnd
+    return part
+  }
+
+  /// The state of a child, from the parts of its parents in the order of their ranges. The bundle that decides is that of
+  /// the first that has one; the child's primary switches to the cluster's as any other does (S1).
+  static func merged(_ parts: [PartitionState]) -> PartitionState {
+    parts.dropFirst().reduce(parts[0]) { $0.merged(with: $1) }
+  }
+
+  private func merged(with other: PartitionState) -> PartitionState {
+    let child = PartitionState(dedupHorizon: dedupHorizon)
+    // The one that decides comes last: its parent's list keeps its order behind the other's.
+    let (first, second) = bundle == nil ? (self, other) : (other, self)
+    var all: [Bundle] = []
+    for bundle in first.bundles where !all.contains(where: { $0.id == bundle.id }) { all.append(bundle) }
+    all.removeAll { known in second.bundles.contains { $0.id == known.id } }
+    all += second.bundles
+    func indices(_ bundles: [Bundle]) -> [UInt32] { bundles.map { bundle in UInt32(all.lastIndex { $0.id == bundle.id }!) } }
+    child.bundles = all
+    child.dedup = DedupTable.merged(dedup, other.dedup, bundleOfA: indices(bundles), bundleOfB: indices(other.bundles))
+    child.entities = Self.merge(entities.take(), other.entities.take())
+    child.applied = Self.birthEnd
+    child.advance(to: max(loggedTime, other.loggedTime))
+    return child
+  }
+
+  /// The parts are copies of nobody's any more, so their tables may be taken apart.
+  private static func merge(_ a: consuming EntityTable?, _ b: consuming EntityTable?) -> EntityTable? {
+    guard var merged = a else { return b }
+    if let b { merged.absorb(b) }
+    return merged
+  }
+}
