@@ -48,7 +48,7 @@ let package = Package(
     .target(name: "Wire", dependencies: ["CKernels", "CLZ4", "COpenSSL", nioCore, nioPosix, logging], swiftSettings: settings),
     .target(name: "Models", dependencies: ["Wire", "CKernels", yaml], swiftSettings: settings),
     .target(name: "Worker", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, nioHTTP, logging, yaml, histogram], swiftSettings: settings),
-    .target(name: "Coordinator", dependencies: ["Wire", "Models", "CSQLite", nioCore, nioPosix, logging, yaml], swiftSettings: settings),
+    .target(name: "Coordinator", dependencies: ["Wire", "Models", "CSQLite", nioCore, nioPosix, nioHTTP, logging, yaml], swiftSettings: settings),
     .target(name: "Client", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, logging, histogram], swiftSettings: settings),
     .executableTarget(name: "Assay", dependencies: ["Wire", "Models", "Worker", "Coordinator", "Client", arguments, logging, yaml, histogram], swiftSettings: settings),
     .executableTarget(name: "Benchmarks", dependencies: ["Wire", "Models", "Worker", "Client", nioCore, nioPosix, logging, arguments], path: "Tests/Benchmarks", swiftSettings: settings),

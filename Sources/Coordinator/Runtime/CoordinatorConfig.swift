@@ -4,7 +4,7 @@ import Wire
 /// The coordinator's configuration file.
 ///
 /// ```yaml
-/// data: /var/lib/assay-coordinator   # data directory, this coordinator's alone
+/// data: /var/lib/assay-coordinator   # data directory, this coordinator's alone; not with metadata: etcd
 /// listen: 10.0.0.1:7100              # workers, clients and the admin CLI
 /// tls: {ca: ca.pem, certificate: coordinator.pem, key: coordinator.key}   # or off
 /// cluster_name: payments             # must stay the same for the life of the data (default: assay)
@@ -16,11 +16,23 @@ import Wire
 /// lease_ms: 3000                     # silence after which a worker is taken for dead
 /// heartbeat_ms: 500                  # distance of heartbeats, at most half the lease
 /// log_level: info
+/// advertise: 10.0.0.1:7100           # address others reach `listen` at (default: listen)
+/// metadata:                          # where the cluster's truth lies (default: embedded, in `data`)
+///   etcd:                            # shared by two or three coordinators, of which one leads
+///     endpoints: [10.0.0.1:2379, 10.0.0.2:2379, 10.0.0.3:2379]
+///     prefix: assay/payments         # before every key (default: assay/ and the cluster's name)
+///     tls: {ca: etcd-ca.pem, certificate: etcd-client.pem, key: etcd-client.key}   # or off
+///     lease: 2s                      # silence after which another coordinator is elected (2s to 60s)
 /// ```
 public struct CoordinatorConfig: Sendable {
+  /// Empty where the metadata is not embedded.
   public var data: String
+  /// nil: embedded.
+  public var etcd: EtcdConfig?
   public var listenHost: String
   public var listenPort: Int
+  /// `host:port`; nil: as bound.
+  public var advertise: String?
   /// nil: TLS is off.
   public var tls: TLSFiles?
   public var clusterName = "assay"
@@ -29,7 +41,7 @@ public struct CoordinatorConfig: Sendable {
 
   static let keys = [
     "data", "listen", "tls", "cluster_name", "partitions", "replicas", "min_in_sync", "durability", "expected_workers",
-    "lease_ms", "heartbeat_ms", "log_level",
+    "lease_ms", "heartbeat_ms", "log_level", "advertise", "metadata",
   ]
 
   public init(
@@ -48,8 +60,12 @@ public struct CoordinatorConfig: Sendable {
   public init(yaml: String, file: String) throws(DefinitionError) {
     let root = try DefinitionNode.parse(yaml: yaml, file: file)
     let keys = try root.mapping(known: Self.keys)
-    data = try keys.required("data").text(lengthMax: 4096)
+    data = ""
     (listenHost, listenPort) = try Self.address(try keys.required("listen"))
+    advertise = try keys["advertise"].map { (node) throws(DefinitionError) in
+      _ = try Self.address(node)
+      return try node.text
+    }
     tls = try Self.tlsFiles(try keys.required("tls"))
     if let name = keys["cluster_name"] {
       clusterName = try name.text(lengthMax: ClusterLimit.nameLength)
@@ -64,14 +80,28 @@ public struct CoordinatorConfig: Sendable {
     let heartbeat = Int64(min(500, settings.leaseMilliseconds / 2))
     settings.heartbeatMilliseconds = Int(try keys["heartbeat_ms"]?.integer(in: 10...300_000) ?? heartbeat)
     if let problem = settings.problem { throw root.error(problem) }
+    if let node = keys["metadata"] { etcd = try EtcdConfig(node, clusterName: clusterName) }
+    if etcd == nil { data = try keys.required("data").text(lengthMax: 4096) } else { try Self.checkShared(keys, listenHost) }
     let partitions = Int(try keys["partitions"]?.integer(in: 1...Int64(ClusterLimit.partitions)) ?? 16)
     let expected = Int(try keys["expected_workers"]?.integer(in: 1...Int64(ClusterLimit.nodes)) ?? Int64(settings.replicas))
+    if etcd != nil, partitions > EtcdLimit.partitions, let node = keys["partitions"] {
+      throw node.error("with etcd a cluster has at most \(EtcdLimit.partitions) partitions: all of them must fit into one transaction")
+    }
     if expected < settings.minInSync, let node = keys["expected_workers"] {
       throw node.error("\(expected) workers can't hold \(settings.minInSync) in-sync replicas: raise it, or lower min_in_sync")
     }
     policy = CoordinatorPolicy(settings: settings, partitions: partitions, expectedWorkers: expected)
     let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
     logLevel = try keys["log_level"]?.word(levels.map { ($0, $0) }, kind: "log level") ?? "info"
+  }
+
+  /// What can't be with a shared store.
+  private static func checkShared(_ keys: DefinitionMapping, _ listenHost: String) throws(DefinitionError) {
+    if let node = keys["data"] { throw node.error("with metadata in etcd the coordinator has no data directory: leave `data` out") }
+    if ["0.0.0.0", "::"].contains(listenHost), keys["advertise"] == nil {
+      throw try keys.required("listen").error(
+        "the other coordinators can't reach '\(listenHost)': add `advertise` with this host's address")
+    }
   }
 
   private static func address(_ node: DefinitionNode) throws(DefinitionError) -> (String, Int) {
@@ -81,7 +111,7 @@ public struct CoordinatorConfig: Sendable {
     return (address.host, address.port)
   }
 
-  private static func tlsFiles(_ node: DefinitionNode) throws(DefinitionError) -> TLSFiles? {
+  static func tlsFiles(_ node: DefinitionNode) throws(DefinitionError) -> TLSFiles? {
     if let word = try? node.text {
       guard word == "off" else { throw node.error("expected off, or the files ca, certificate and key") }
       return nil

@@ -100,5 +100,12 @@ final class CoordinatorLink: LinkDelegate {
     server.closed(session)
   }
 
-  func close(_ failure: Failure) { link?.close(failure) }
+  /// What the peer's certificate makes it; nil before its hello.
+  var role: LinkIdentity.Role? { link?.peer.role }
+
+  /// Ends the connection with a reason, and where it says that another leads, with that one's address before it.
+  func close(_ failure: Failure, hint: LeaderHint? = nil) {
+    if let hint { link?.send(hint, correlation: 0) }
+    link?.close(failure)
+  }
 }

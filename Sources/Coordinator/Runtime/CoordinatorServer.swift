@@ -1,25 +1,31 @@
 import Logging
 import NIOCore
 import NIOPosix
+import Synchronization
 import Wire
 
-/// The shell around the core: one event loop owns the core and every connection, one thread owns the store.
+/// The shell around the core: one event loop owns the core and every connection. It leads by a store, or stands by.
 final class CoordinatorServer: @unchecked Sendable {
   static let tickInterval = TimeAmount.milliseconds(20)
   /// Bundles being checked or stored at a time; each may be 16 MiB.
   static let publishesMax = 4
 
   let loop: any EventLoop
-  let identity: LinkIdentity
+  private let policy: CoordinatorPolicy
   private let logger: Logger
   private let options: LinkOptions
   /// For probes; nil where TLS is off.
   private let tls: TLSClientContext?
-  private let store: SQLiteStore
-  private let storeThread: NIOThreadPool
+  /// Checks the hashes of bundles.
+  private let threads: NIOThreadPool
   private let onStop: @Sendable (String) -> Void
+  private let ownIdentity: Mutex<LinkIdentity>
 
-  private var core: CoordinatorCore
+  /// nil while this coordinator stands by.
+  private var term: Term?
+  private var lastTerm: UInt64 = 0
+  /// The leader's address, where it is another and known.
+  private var leader: String?
   private var actions: [CoordinatorAction] = []
   private var links: [SessionID: CoordinatorLink] = [:]
   private var lastSession: UInt64 = 0
@@ -30,32 +36,77 @@ final class CoordinatorServer: @unchecked Sendable {
   /// The newest map's bytes, for all watchers.
   private var encodedMap: (version: MapVersion, bytes: [UInt8])?
 
+  /// What begins and ends with a leadership. An answer that comes after its end is dropped.
+  private struct Term {
+    let number: UInt64
+    let store: any MetadataStore
+    var core: CoordinatorCore
+  }
+
   init(
-    state: ClusterState, policy: CoordinatorPolicy, identity: LinkIdentity, store: SQLiteStore, storeThread: NIOThreadPool,
-    tls: TLSClientContext?, options: LinkOptions, loop: any EventLoop, logger: Logger, onStop: @escaping @Sendable (String) -> Void
+    policy: CoordinatorPolicy, identity: LinkIdentity, threads: NIOThreadPool, tls: TLSClientContext?, options: LinkOptions,
+    loop: any EventLoop, logger: Logger, onStop: @escaping @Sendable (String) -> Void
   ) {
-    self.identity = identity
-    self.store = store
-    self.storeThread = storeThread
+    self.policy = policy
+    ownIdentity = Mutex(identity)
+    self.threads = threads
     self.tls = tls
     self.options = options
     self.loop = loop
     self.logger = logger
     self.onStop = onStop
-    core = CoordinatorCore(state, policy, now: Self.now())
   }
+
+  /// From any thread. The cluster is known when the store has been read.
+  var identity: LinkIdentity { ownIdentity.withLock { $0 } }
 
   /// Milliseconds on a clock that only goes forward.
   private static func now() -> Int64 { Int64(SystemClock.nanoseconds() / 1_000_000) }
 
   func start() {
-    tellTime()
-    take(.tick)
     ticks = loop.scheduleRepeatedTask(initialDelay: Self.tickInterval, delay: Self.tickInterval) { _ in self.take(.tick) }
     clock = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in self.tellTime() }
   }
 
   private func tellTime() { take(.clock(wallMilliseconds: SystemClock.wall())) }
+
+  // MARK: Leading and standing by
+
+  /// Leads, from `state` on, which is what `store` holds. Liveness timers start anew (R11); workers have `grace`
+  /// milliseconds more to come over from a predecessor that may still seem alive to them.
+  func lead(_ state: ClusterState, _ store: any MetadataStore, grace: Int64 = 0) {
+    loop.preconditionInEventLoop()
+    precondition(term == nil, "a leader is not elected again")
+    guard !isStopping else { return }
+    lastTerm += 1
+    leader = nil
+    ownIdentity.withLock { $0.cluster = state.cluster.id }
+    term = Term(number: lastTerm, store: store, core: CoordinatorCore(state, policy, now: Self.now() + grace))
+    logger.info(
+      "coordinator leads",
+      metadata: [
+        "cluster": "\(state.cluster.id)", "name": "\(state.cluster.name)", "revision": "\(state.revision)",
+        "nodes": "\(state.nodes.count)", "partitions": "\(state.partitions.count)",
+      ])
+    tellTime()
+    take(.tick)
+  }
+
+  /// Does not lead, or not any more: everybody is sent on, to `leader` where that is known.
+  func standBy(leader: String?) {
+    loop.preconditionInEventLoop()
+    self.leader = leader
+    guard term != nil else { return }
+    logger.warning("coordinator does not lead any more", metadata: ["leader": "\(leader ?? "none")"])
+    term = nil
+    encodedMap = nil
+    for link in links.values where link.role != .coordinator { sendOn(link) }
+  }
+
+  private func sendOn(_ link: CoordinatorLink) {
+    let who = leader.map { "\($0) does" } ?? "none is elected at present"
+    link.close(Failure(.notLeader, "this coordinator does not lead, \(who): ask there"), hint: leader.map(LeaderHint.init(address:)))
+  }
 
   // MARK: Inputs
 
@@ -67,6 +118,8 @@ final class CoordinatorServer: @unchecked Sendable {
   func opened(_ link: CoordinatorLink) {
     guard !isStopping else { return link.close(Failure(.shuttingDown, "the coordinator is shutting down")) }
     links[link.session] = link
+    // Other coordinators hold a connection to see whether this one lives.
+    if term == nil, link.role != .coordinator { sendOn(link) }
   }
 
   func closed(_ session: SessionID) {
@@ -76,11 +129,11 @@ final class CoordinatorServer: @unchecked Sendable {
 
   func take(_ input: CoordinatorInput) {
     loop.preconditionInEventLoop()
-    guard !isStopping else { return }
+    guard !isStopping, term != nil else { return }
     // Taken out meanwhile: an attempt to connect that fails at once leads back here.
     var batch: [CoordinatorAction] = []
     swap(&batch, &actions)
-    core.step(input, now: Self.now(), &batch)
+    term?.core.step(input, now: Self.now(), &batch)
     for action in batch { carryOut(action) }
     batch.removeAll(keepingCapacity: true)
     swap(&batch, &actions)
@@ -93,7 +146,7 @@ final class CoordinatorServer: @unchecked Sendable {
       return
     }
     publishes += 1
-    storeThread.submit { _ in
+    threads.submit { _ in
       let isWhole = BundleID(contents: request.contents) == request.bundle
       self.loop.execute {
         self.publishes -= 1
@@ -119,24 +172,24 @@ final class CoordinatorServer: @unchecked Sendable {
   }
 
   private func commit(_ id: TransactionID, _ transaction: MetadataTransaction) {
-    onStore {
-      try self.store.commit(transaction)
+    onStore { store throws(MetadataStoreError) in
+      try await store.commit(transaction)
     } then: { revision in
       self.take(revision.map { .committed(id, revision: $0) } ?? .refused(id))
     }
   }
 
   private func reload() {
-    onStore {
-      try ClusterState(try self.store.load())
+    onStore { store throws(MetadataStoreError) in
+      try ClusterState(try await store.load())
     } then: {
       self.take(.reloaded($0))
     }
   }
 
   private func sendBundle(_ id: BundleID, _ session: SessionID, _ correlation: UInt64) {
-    onStore {
-      try self.store.value(of: .bundle(id))
+    onStore { store throws(MetadataStoreError) in
+      try await store.value(of: .bundle(id))
     } then: { contents in
       guard let contents else { return self.stop("bundle \(id) is listed in the store and not there: restore the newest backup") }
       self.links[session]?.send(BundleContent(bundle: id, contents: contents), correlation: correlation)
@@ -144,15 +197,16 @@ final class CoordinatorServer: @unchecked Sendable {
   }
 
   private func probe(_ node: NodeID, _ address: String) {
+    guard let term else { return }
     guard let address = SplitAddress(address) else {
       loop.execute { self.take(.probed(node, .silent)) }
       return
     }
-    let timeout = TimeAmount.milliseconds(Int64(max(100, core.policy.settings.leaseMilliseconds / 4)))
+    let timeout = TimeAmount.milliseconds(Int64(max(100, term.core.policy.settings.leaseMilliseconds / 4)))
     var options = options
     options.logger.logLevel = .error  // a suspect that does not answer is no news
     NodeProbe.start(on: loop, address: address, tls: tls, identity: identity, timeout: timeout, options: options) {
-      self.take(.probed(node, $0))
+      if self.term?.number == term.number { self.take(.probed(node, $0)) }
     }
   }
 
@@ -168,16 +222,22 @@ final class CoordinatorServer: @unchecked Sendable {
     logger.log(level: event.isWarning ? .warning : event.isDetail ? .debug : .info, "\(event.message)", metadata: metadata)
   }
 
-  // MARK: The store's thread
+  // MARK: The store
 
   private func onStore<Value: Sendable>(
-    _ work: @escaping @Sendable () throws -> Value, then next: @escaping @Sendable (Value) -> Void
+    _ work: @escaping @Sendable (any MetadataStore) async throws(MetadataStoreError) -> Value,
+    then next: @escaping @Sendable (Value) -> Void
   ) {
-    storeThread.submit { _ in
-      let result = Result { try work() }
+    guard let term else { return }
+    let (number, store) = (term.number, term.store)
+    Task {
+      let result: Result<Value, MetadataStoreError>
+      do throws(MetadataStoreError) { result = .success(try await work(store)) } catch { result = .failure(error) }
       self.loop.execute {
+        guard self.term?.number == number else { return }
         switch result {
         case .success(let value): next(value)
+        case .failure(let error) where error.code == .deposed: self.standBy(leader: nil)
         case .failure(let error): self.stop("\(error)")
         }
       }
@@ -186,7 +246,8 @@ final class CoordinatorServer: @unchecked Sendable {
 
   // MARK: The end
 
-  private func stop(_ reason: String) {
+  /// The process can't go on: `reason` is one line for the operator.
+  func stop(_ reason: String) {
     guard !isStopping else { return }
     isStopping = true
     ticks?.cancel()

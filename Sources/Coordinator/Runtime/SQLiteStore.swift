@@ -6,8 +6,9 @@ import Glibc
 /// ```
 /// kv(key, value, revision)    store(revision), one row
 /// ```
-/// One process at a time has it (`DirectoryLock`), one thread at a time calls it. A commit blocks on the disk.
-final class SQLiteStore: MetadataStore, @unchecked Sendable {
+/// One process at a time has it (`DirectoryLock`), one thread at a time calls it (`EmbeddedStore`). A commit blocks on the
+/// disk.
+final class SQLiteStore: @unchecked Sendable {
   /// Raised with each change of the tables or of a value's encoding.
   static let formatVersion: Int32 = 1
   /// "ASSY" as the database's application id.
@@ -36,6 +37,7 @@ final class SQLiteStore: MetadataStore, @unchecked Sendable {
     try database.run("COMMIT")
   }
 
+  /// As `MetadataStore.load`, and so are the others.
   func load() throws(MetadataStoreError) -> MetadataSnapshot {
     let database = try open()
     var snapshot = MetadataSnapshot(revision: try revision(database))

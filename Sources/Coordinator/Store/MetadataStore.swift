@@ -1,16 +1,18 @@
-/// Where the truth lies. One implementation is embedded (`SQLiteStore`); the interface is what etcd offers.
+/// Where the truth lies: embedded (`EmbeddedStore`), or shared by several coordinators (`EtcdStore`).
 ///
 /// A store has one revision, raised by one with each transaction that commits; a key carries the revision at which it
-/// was last put.
-public protocol MetadataStore: AnyObject {
+/// was last put. One commit or load is under way at a time; values may be read meanwhile. Every call may take as long as
+/// the disk or the network does, so none is made on an event loop.
+public protocol MetadataStore: Sendable {
   /// Everything, but for the values under `MetadataKey.bundlePrefix`, which come empty.
-  func load() throws(MetadataStoreError) -> MetadataSnapshot
+  func load() async throws(MetadataStoreError) -> MetadataSnapshot
 
   /// The new revision once the change is durable; nil if a condition does not hold, and then nothing has changed.
-  func commit(_ transaction: MetadataTransaction) throws(MetadataStoreError) -> UInt64?
+  /// Returns only when it knows which: an answer that was lost on its way is looked up, never guessed.
+  func commit(_ transaction: MetadataTransaction) async throws(MetadataStoreError) -> UInt64?
 
   /// One value, nil where there is none.
-  func value(of key: MetadataKey) throws(MetadataStoreError) -> [UInt8]?
+  func value(of key: MetadataKey) async throws(MetadataStoreError) -> [UInt8]?
 }
 
 /// The store's contents at one revision.
@@ -56,6 +58,8 @@ public struct MetadataStoreError: Error, Equatable, Sendable, CustomStringConver
     case damaged
     case full
     case io
+    /// Another coordinator leads, or this one can't tell any more whether it does (R1).
+    case deposed
   }
 
   public var code: Code

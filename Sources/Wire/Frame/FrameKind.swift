@@ -40,4 +40,7 @@ public enum FrameKind: UInt16, Sendable, CaseIterable {
   case operationsRequest = 66
   case operations = 67
   case abortOperation = 68
+
+  // Several coordinators: from one that does not lead.
+  case leaderHint = 90
 }

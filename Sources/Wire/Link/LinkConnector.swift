@@ -36,20 +36,8 @@ public enum LinkConnector {
         try channel.pipeline.syncOperations.addHandler(LinkHandler(link, waitsForTLS: tls != nil))
         try channel.syncOptions?.setOption(.autoRead, value: true)
       }
-      .whenFailure { link.failed(LinkError.connect(address: address, text($0))) }
+      .whenFailure { link.failed(LinkError.connect(address: address, ConnectErrorText.of($0))) }
     return link
-  }
-
-  private static func text(_ error: any Error) -> String {
-    switch error {
-    case let error as NIOConnectionError:
-      if let refused = error.connectionErrors.first?.error as? IOError { return SystemErrorText.of(refused.errnoCode) }
-      if error.dnsAError != nil || error.dnsAAAAError != nil { return "the name can't be resolved: check it, and DNS" }
-      return error.connectionErrors.first.map { "\($0.error)" } ?? "no address was reached"
-    case let error as IOError: return SystemErrorText.of(error.errnoCode)
-    case ChannelError.connectTimeout: return "no answer in time: check the address and the firewall"
-    default: return "\(error)"
-    }
   }
 }
 

@@ -15,13 +15,16 @@ public enum FailureCode: UInt16, Sendable, CaseIterable {
   case notFound = 13
   case shuttingDown = 14
   case storageFull = 15
+  /// This coordinator does not lead: ask the next one, or the one that a `leaderHint` named before.
+  case notLeader = 16
   case `internal` = 255
 
   /// Whether the same request may succeed later or elsewhere, so that callers needn't guess.
   public var isRetriable: Bool {
     switch self {
-    case .notPrimary, .fenced, .busy, .unavailable, .deadline, .shuttingDown, .storageFull: true
-    case .malformed, .unsupportedVersion, .wrongCluster, .notAuthorized, .identityMismatch, .tooLarge, .conflict, .notFound, .internal: false
+    case .notPrimary, .fenced, .busy, .unavailable, .deadline, .shuttingDown, .storageFull, .notLeader: true
+    case .malformed, .unsupportedVersion, .wrongCluster, .notAuthorized, .identityMismatch, .tooLarge, .conflict, .notFound, .internal:
+      false
     }
   }
 
@@ -42,6 +45,7 @@ public enum FailureCode: UInt16, Sendable, CaseIterable {
     case .notFound: "not_found"
     case .shuttingDown: "shutting_down"
     case .storageFull: "storage_full"
+    case .notLeader: "not_leader"
     case .internal: "internal"
     }
   }
