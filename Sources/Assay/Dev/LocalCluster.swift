@@ -9,6 +9,9 @@ struct LocalClusterOptions {
   var replicas = 1
   var data: String
   var durability = Durability.fsync
+  var coordinators = 1
+  /// Members of a local etcd that keeps the metadata; 0: the coordinator's own store.
+  var etcdMembers = 0
 }
 
 /// A cluster of real processes on this machine, over TLS on loopback: what `assay dev` runs and the demo stands on.
@@ -17,6 +20,7 @@ struct LocalClusterOptions {
 /// DIR/ca/             the cluster's authority          DIR/certificates/   a certificate and key each
 /// DIR/coordinator.yaml, worker-N.yaml, client.yaml, admin.yaml
 /// DIR/coordinator/, DIR/worker-N/   data directories   DIR/logs/, DIR/pids/
+/// With the metadata in etcd: DIR/coordinator-N.yaml, DIR/etcd-N.yaml, DIR/etcd-N/, and an authority of etcd's own in DIR/etcd-ca/
 /// ```
 struct LocalCluster {
   let directory: String
@@ -46,15 +50,24 @@ struct LocalCluster {
   var clientConfigPath: String { "\(directory)/client.yaml" }
   var outboxDirectories: [String] { workerNames.map { "\(directory)/\($0)/outbox" } }
 
-  var names: [String] { ["coordinator"] + workerNames }
+  /// In the order in which they are started.
+  var names: [String] { etcdNames + coordinatorNames + workerNames }
+  var etcdNames: [String] { numbered("etcd") }
+  var workerNames: [String] { numbered("worker") }
 
-  var workerNames: [String] {
+  var coordinatorNames: [String] {
+    let several = numbered("coordinator")
+    return several.isEmpty ? ["coordinator"] : several
+  }
+
+  /// Those that have a configuration file `KIND-N.yaml`, by their number.
+  private func numbered(_ kind: String) -> [String] {
     let files = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
     let numbers = files.compactMap { file -> Int? in
-      guard file.hasPrefix("worker-"), file.hasSuffix(".yaml") else { return nil }
-      return Int(file.dropFirst(7).dropLast(5))
+      guard file.hasPrefix("\(kind)-"), file.hasSuffix(".yaml") else { return nil }
+      return Int(file.dropFirst(kind.count + 1).dropLast(5))
     }
-    return numbers.sorted().map { "worker-\($0)" }
+    return numbers.sorted().map { "\(kind)-\($0)" }
   }
 
   /// Those that run, with their process ids.
@@ -87,9 +100,14 @@ struct LocalCluster {
 
   /// Starts one process of the cluster, detached from this one.
   func start(_ name: String) throws {
-    let role = name == "coordinator" ? "coordinator" : "worker"
-    let pid = try DetachedProcess.spawn(
-      [try DetachedProcess.ownPath(), role, "--config", "\(directory)/\(name).yaml"], log: "\(directory)/logs/\(name).log")
+    let config = "\(directory)/\(name).yaml"
+    let words =
+      if name.hasPrefix("etcd") {
+        [try LocalEtcd.program(), "--config-file", config]
+      } else {
+        [try DetachedProcess.ownPath(), name.hasPrefix("coordinator") ? "coordinator" : "worker", "--config", config]
+      }
+    let pid = try DetachedProcess.spawn(words, log: "\(directory)/logs/\(name).log")
     try "\(pid)\n".write(toFile: "\(directory)/pids/\(name)", atomically: true, encoding: .utf8)
   }
 
@@ -122,9 +140,9 @@ struct LocalCluster {
     return text.split(separator: "\n").last.map(String.init) ?? "it left no log"
   }
 
-  /// Asks all processes to end, workers first, and waits for them; those that don't are killed.
+  /// Asks all processes to end, workers first, what they stand on last, and waits for them; those that don't are killed.
   func down() async throws {
-    for group in [workerNames, ["coordinator"]] {
+    for group in [workerNames, coordinatorNames, etcdNames] {
       let running = group.compactMap { name in pid(of: name).map { (name, $0) } }
       for (_, pid) in running { kill(pid, SIGTERM) }
       let deadline = ContinuousClock.now + .seconds(15)

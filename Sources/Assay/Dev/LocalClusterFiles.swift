@@ -13,37 +13,51 @@ struct LocalClusterFiles {
         atPath: directory + folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     }
     try writeCertificates()
-    let ports = try Self.freePorts(1 + 2 * options.workers)
-    let coordinator = "127.0.0.1:\(ports[0])"
-    try put(
-      "coordinator.yaml",
-      """
-      data: \(directory)/coordinator
-      listen: \(coordinator)
-      tls: \(tls("coordinator"))
-      partitions: \(options.partitions)
-      replicas: \(options.replicas)
-      min_in_sync: \(options.replicas >= 3 ? 2 : 1)
-      durability: \(options.durability == .fsync ? "fsync" : "replicated")
-      expected_workers: \(options.workers)
+    let ports = try Self.freePorts(options.coordinators + 2 * options.workers + 2 * options.etcdMembers)
+    let coordinators = ports[..<options.coordinators].map { "127.0.0.1:\($0)" }
+    let workers = ports[options.coordinators...].prefix(2 * options.workers)
+    let members = Array(ports.suffix(2 * options.etcdMembers))
+    let etcd = LocalEtcd(
+      directory: directory, ports: stride(from: 0, to: members.count, by: 2).map { (members[$0], members[$0 + 1]) })
+    if options.etcdMembers > 0 { try etcd.write(put) }
+    for (name, address) in zip(coordinatorNames, coordinators) {
+      try put(
+        "\(name).yaml",
+        """
+        \(options.etcdMembers > 0 ? etcd.metadata : "data: \(directory)/\(name)")
+        listen: \(address)
+        tls: \(tls(name))
+        partitions: \(options.partitions)
+        replicas: \(options.replicas)
+        min_in_sync: \(options.replicas >= 3 ? 2 : 1)
+        durability: \(options.durability == .fsync ? "fsync" : "replicated")
+        expected_workers: \(options.workers)
 
-      """)
+        """)
+    }
+    let list = coordinators.map { "\"\($0)\"" }.joined(separator: ", ")
     for number in 1...options.workers {
+      let first = workers.startIndex + 2 * (number - 1)
       try put(
         "worker-\(number).yaml",
         """
         name: worker-\(number)
         data: \(directory)/worker-\(number)
-        listen: 127.0.0.1:\(ports[2 * number - 1])
-        http: 127.0.0.1:\(ports[2 * number])
-        coordinators: [\"\(coordinator)\"]
+        listen: 127.0.0.1:\(workers[first])
+        http: 127.0.0.1:\(workers[first + 1])
+        coordinators: [\(list)]
         tls: \(tls("worker-\(number)"))
 
         """)
     }
-    try put("admin.yaml", client("admin", coordinator))
+    try put("admin.yaml", client("admin", list))
     // Last: the file by which a directory is known to hold a whole cluster.
-    try put("client.yaml", client("client", coordinator))
+    try put("client.yaml", client("client", list))
+  }
+
+  private var coordinatorNames: [String] {
+    options.coordinators == 1 && options.etcdMembers == 0
+      ? ["coordinator"] : (1...options.coordinators).map { "coordinator-\($0)" }
   }
 
   private func writeCertificates() throws {
@@ -51,7 +65,8 @@ struct LocalClusterFiles {
     let authority = try CertificateAuthority.create(realm: realm)
     try CertificateFile.write(authority.certificate, to: "\(directory)/ca/ca.pem", isSecret: false)
     try CertificateFile.write(authority.key, to: "\(directory)/ca/ca.key", isSecret: true)
-    var parties: [(LinkIdentity.Role, String)] = [(.coordinator, "coordinator"), (.client, "client"), (.admin, "admin")]
+    var parties: [(LinkIdentity.Role, String)] = [(.client, "client"), (.admin, "admin")]
+    parties += coordinatorNames.map { (.coordinator, $0) }
     for number in 1...options.workers { parties.append((.node, "worker-\(number)")) }
     for (role, name) in parties {
       let subject = SubjectName(realm: realm, role: role, name: name)!
@@ -65,9 +80,9 @@ struct LocalClusterFiles {
     "{ca: \(directory)/ca/ca.pem, certificate: \(directory)/certificates/\(name).pem, key: \(directory)/certificates/\(name).key}"
   }
 
-  private func client(_ name: String, _ coordinator: String) -> String {
+  private func client(_ name: String, _ coordinators: String) -> String {
     """
-    coordinators: ["\(coordinator)"]
+    coordinators: [\(coordinators)]
     ca: ca/ca.pem
     certificate: certificates/\(name).pem
     key: certificates/\(name).key

@@ -22,6 +22,10 @@ public final class AdminClient: @unchecked Sendable {
   private var link: Link?
   /// Index of the coordinator that is tried, or connected to.
   private var target = 0
+  /// Where a coordinator that does not lead said that the leader is.
+  private var hint: Endpoint?
+  /// The hint that is followed now.
+  private var hinted: Endpoint?
   /// Attempts since the last connection that was made.
   private var failures = 0
   private var lastCorrelation: UInt64 = 0
@@ -114,9 +118,15 @@ public final class AdminClient: @unchecked Sendable {
 
   // MARK: - On the event loop
 
-  private var endpoint: Endpoint { coordinators[target] }
+  /// Distance between two rounds over coordinators of which none leads.
+  private static let electionPatience = TimeAmount.milliseconds(100)
+
+  private var endpoint: Endpoint { hinted ?? coordinators[target] }
 
   private func connect() {
+    guard link == nil, !isClosed, !calls.isEmpty else { return }
+    hinted = hint
+    hint = nil
     let certified = tls?.name
     let identity = LinkIdentity(
       role: certified?.role ?? .admin, name: certified?.name ?? name, product: Product.nameAndVersion)
@@ -149,6 +159,10 @@ public final class AdminClient: @unchecked Sendable {
   }
 
   fileprivate func received(_ link: Link, _ header: FrameHeader, _ payload: RawSpan) {
+    if header.kind == .leaderHint {
+      hint = (try? LeaderHint(reading: payload)).flatMap { Endpoint($0.address) }
+      return
+    }
     // Without a call: it came too late.
     guard let call = calls.removeValue(forKey: header.correlation) else { return }
     call.timer?.cancel()
@@ -169,9 +183,12 @@ public final class AdminClient: @unchecked Sendable {
   fileprivate func closed(_ ended: Link, _ reason: LinkError?) {
     guard ended === link, !isClosed else { return }
     link = nil
+    if case .refused(let failure)? = reason, failure.code == .notLeader { return notLeading() }
     failures += 1
     let said = reason.map { "\($0)" } ?? "it closed the connection"
     let tried = endpoint
+    hint = nil
+    hinted = nil
     target = (target + 1) % coordinators.count
     for call in calls.values where call.sends >= Self.sendsMax {
       calls[call.correlation] = nil
@@ -183,6 +200,16 @@ public final class AdminClient: @unchecked Sendable {
       return failAll(.unreachable(coordinators: coordinators, reason: said))
     }
     connect()
+  }
+}
+
+extension AdminClient {
+  /// The coordinator does not lead: to the one that it named, or to the next. While none is elected, the requests wait as
+  /// long as their time allows.
+  private func notLeading() {
+    for call in calls.values { call.sends = 0 }
+    if hint == nil { target = (target + 1) % coordinators.count }
+    eventLoop.scheduleTask(in: Self.electionPatience) { self.connect() }
   }
 }
 

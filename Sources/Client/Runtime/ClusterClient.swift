@@ -38,6 +38,8 @@ public final class ClusterClient: @unchecked Sendable {
 
   private var link: Link?
   private var target = 0
+  /// Where a coordinator that does not lead said that the leader is.
+  private var hint: Endpoint?
   private var attempts = 0
   private var generator: JitterGenerator
   private var isClosed = false
@@ -106,7 +108,8 @@ public final class ClusterClient: @unchecked Sendable {
 
   private func connect() {
     guard !isClosed else { return }
-    let endpoint = options.coordinators[target % options.coordinators.count]
+    let endpoint = hint ?? options.coordinators[target % options.coordinators.count]
+    hint = nil
     link = LinkConnector.connect(
       on: eventLoop, host: endpoint.host, port: endpoint.port, tls: options.tls, expectedRole: .coordinator,
       identity: identity(), options: options.link, delegate: MapDelegate(self, endpoint))
@@ -123,6 +126,8 @@ public final class ClusterClient: @unchecked Sendable {
     if !map.partitions.isEmpty { finishWaiting(.success(map)) }
     for (loop, body) in watchers { loop.execute { body(map) } }
   }
+
+  fileprivate func hinted(_ address: String) { hint = Endpoint(address) }
 
   fileprivate func complain(_ text: String) {
     guard text != problem else { return }
@@ -143,7 +148,7 @@ public final class ClusterClient: @unchecked Sendable {
         return finishWaiting(.failure(refusal))
       }
     }
-    target += 1
+    if hint == nil { target += 1 }
     attempts += 1
     let delay = options.backoff.delay(after: attempts, using: &generator)
     eventLoop.scheduleTask(in: .nanoseconds(delay)) { self.connect() }
@@ -175,6 +180,7 @@ public final class ClusterClient: @unchecked Sendable {
     func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {
       do throws(WireError) {
         switch header.kind {
+        case .leaderHint: client.hinted(try LeaderHint(reading: payload).address)
         case .clusterMap: client.learned(try ClusterMap(reading: payload))
         case .failure:
           client.complain("\(try Failure(reading: payload))")

@@ -42,10 +42,11 @@ enum ClusterDiscovery {
 
     func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {
       do throws(WireError) {
-        if header.kind == .clusterMap {
-          answer?.succeed(try ClusterMap(reading: payload))
-        } else if header.kind == .failure {
-          answer?.fail(LinkError.refused(try Failure(reading: payload)))
+        switch header.kind {
+        case .clusterMap: answer?.succeed(try ClusterMap(reading: payload))
+        case .failure: answer?.fail(LinkError.refused(try Failure(reading: payload)))
+        // Of no use before the cluster is known, such as a hint at the leader: the next coordinator is asked anyway.
+        default: return
         }
       } catch {
         answer?.fail(LinkError.message(header.kind, error))

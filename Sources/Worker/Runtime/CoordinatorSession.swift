@@ -24,6 +24,12 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   /// Bundles that the newest map wants loaded.
   private var wanted: [BundleID] = []
   private var lastComplaint = ""
+  /// Where a coordinator that does not lead said that the leader is.
+  private var hint: HostPort?
+  /// Nanoseconds; any message counts.
+  private var lastHeard: UInt64 = 0
+  /// A coordinator silent for this long is left for the next one; nanoseconds.
+  private var silenceMax: UInt64 = .max
 
   private enum Question {
     case join
@@ -41,7 +47,8 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   func connect() {
     guard !isClosed else { return }
     let coordinators = node.config.coordinators
-    let target = coordinators[address % coordinators.count]
+    let target = hint ?? coordinators[address % coordinators.count]
+    hint = nil
     link = LinkConnector.connect(
       on: loop, host: target.host, port: target.port, tls: node.tls, expectedRole: .coordinator, identity: node.linkIdentity(),
       options: node.linkOptions, delegate: self)
@@ -107,8 +114,10 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
 
   func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {
     let question = asked.removeValue(forKey: header.correlation)
+    lastHeard = SystemClock.nanoseconds()
     do throws(WireError) {
       switch header.kind {
+      case .leaderHint: hint = HostPort(try LeaderHint(reading: payload).address)
       case .joinAccepted: joined(try JoinAccepted(reading: payload))
       case .clusterMap: learned(try ClusterMap(reading: payload))
       case .heartbeatAccepted:
@@ -139,6 +148,12 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
     for case .proposal(let proposal, let source) in open { undelivered(proposal, source) }
     guard !isClosed else { return }
     if let reason { complain("coordinator not reached", "\(reason)") }
+    if case .refused(let failure)? = reason, failure.code == .notLeader {
+      // One of several: the leader is the hint, or the next, or about to be elected.
+      if hint == nil { address += 1 }
+      loop.scheduleTask(in: .milliseconds(50)) { self.connect() }
+      return
+    }
     if case .refused(let failure)? = reason, !failure.isRetriable { return node.stop(because: failure.message) }
     address += 1
     loop.scheduleTask(in: patience) { self.connect() }
@@ -161,6 +176,9 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
       return node.stop(because: "\(error)")
     }
     isJoined = true
+    // A coordinator that is stopped or cut off keeps its connections: with several, another leads by now, and takes its
+    // workers for dead when they have not come over within the lease.
+    silenceMax = UInt64(answer.settings.leaseMilliseconds) * 500_000
     patience = .milliseconds(50)
     lastComplaint = ""
     node.joined(answer.node, answer.settings)
@@ -245,6 +263,10 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
 
   private func beat() {
     guard let link, link.isReady, isJoined, let id = node.nodeID else { return }
+    guard SystemClock.nanoseconds() - lastHeard <= silenceMax else {
+      complain("the coordinator is silent; trying the next", "no answer to heartbeats for \(silenceMax / 1_000_000) ms")
+      return link.close()
+    }
     // What could not be loaded or fetched before is tried again.
     for id in wanted { need(id) }
     link.send(

@@ -11,7 +11,7 @@ actor EtcdAuthority: Authority {
   /// Distance between a standby's looks at the leader key.
   static let pollInterval = TimeAmount.milliseconds(200)
   /// How long a start waits for etcd.
-  static let openPatience = Duration.seconds(5)
+  static let openPatience = Duration.seconds(10)
   /// A leader that could not renew its lease for the lease's time and this much more takes itself for deposed. The time more
   /// lets etcd elect a leader of its own first (1 to 2 s).
   static let doubt = Duration.seconds(1)
@@ -52,7 +52,9 @@ actor EtcdAuthority: Authority {
       do throws(EtcdError) {
         return try await readCluster()
       } catch {
-        guard case .unreachable = error, ContinuousClock.now < deadline else {
+        var mayPass = error.isRetriable
+        if case .certificate = error { mayPass = false }
+        guard mayPass, ContinuousClock.now < deadline else {
           await shutDownClient()
           throw MetadataStoreError(.io, error.description)
         }

@@ -66,12 +66,12 @@ final class EtcdClient: EtcdGateway, @unchecked Sendable {
     let body = Data(reply.body.readableBytesView)
     let decoder = JSONDecoder()
     guard reply.status == 200 else {
+      // Whatever the reason, another member may know better; a definite refusal is the same everywhere.
+      if reply.status != 400 { await moveOn(from: endpoint) }
       guard let refusal = try? decoder.decode(EtcdRefusal.self, from: body), refusal.message ?? refusal.error != nil else {
-        throw EtcdError.unreadable(endpoint: endpoint, "it answers \(path) with HTTP status \(reply.status)")
+        throw EtcdError.unreadable(endpoint: endpoint, "HTTP status \(reply.status) for \(path); is it started with enable-grpc-gateway?")
       }
-      let error = EtcdError(refusal, status: reply.status)
-      if case .unavailable = error { await moveOn(from: endpoint) }
-      throw error
+      throw EtcdError(refusal, status: reply.status)
     }
     do {
       return try decoder.decode(Answer.self, from: body)

@@ -26,10 +26,11 @@ enum EtcdError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Whether the next endpoint, or the same a moment later, may know better.
   var isRetriable: Bool {
     switch self {
-    case .unreachable, .unavailable: true
+    case .unreachable, .unavailable, .certificate: true
+    // A member that is starting answers 404 for a second.
+    case .unreadable: true
     // Space comes back when etcd is compacted, and then nothing has to be started again.
     case .refused(let code, _): code == 8
-    case .unreadable, .certificate: false
     }
   }
 
