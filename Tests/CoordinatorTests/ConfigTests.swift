@@ -61,4 +61,34 @@ import Wire
     let listen = line.hasPrefix("listen") ? line : "listen: a:1\n\(line)"
     #expect(Self.error("data: /d", "tls: off", listen).contains(reason))
   }
+
+  @Test func `metadata in etcd needs endpoints and TLS or off, and takes the place of the data directory`() throws {
+    let config = try Self.parse(
+      "listen: 10.0.0.1:7100", "tls: off", "cluster_name: payments", "metadata:", "  etcd:",
+      "    endpoints: [10.0.0.1:2379, '[::1]:2379']", "    tls: {ca: a, certificate: b, key: c}", "    lease: 3s")
+    #expect(config.etcd?.endpoints == ["10.0.0.1:2379", "[::1]:2379"])
+    #expect(config.etcd?.prefix == "assay/payments")
+    #expect(config.etcd?.tls == TLSFiles(certificate: "b", key: "c", authority: "a"))
+    #expect(config.etcd?.leaseSeconds == 3)
+    #expect(try Self.parse("data: /d", "listen: 10.0.0.1:7100", "tls: off", "metadata: embedded").etcd == nil)
+  }
+
+  @Test(
+    arguments: [
+      ("    endpoint: [10.0.0.1:2379]", ":5:5:"), ("    endpoints: ['https://10.0.0.1:2379']", "is no host:port"),
+      ("    endpoints: []\n    tls: off", "names no endpoint"), ("    endpoints: [10.0.0.1:2379]", "tls"),
+      ("    endpoints: [10.0.0.1:2379]\n    tls: off\n    prefix: a//b", "is no prefix"),
+      ("    endpoints: [10.0.0.1:2379]\n    tls: off\n    lease: 1s", "lease"),
+      ("    endpoints: [10.0.0.1:2379]\n    tls: off\npartitions: 4000", "at most 3072 partitions"),
+      ("    endpoints: [10.0.0.1:2379]\n    tls: off\ndata: /d", "no data directory"),
+    ])
+  func `metadata that can't be is refused`(lines: String, complaint: String) {
+    let error = Self.error("listen: 10.0.0.1:7100", "tls: off", "metadata:", "  etcd:", lines)
+    #expect(error.contains(complaint), "\(error)")
+  }
+
+  @Test func `a listener on all addresses needs one that the others can reach`() {
+    let error = Self.error("listen: 0.0.0.0:7100", "tls: off", "metadata:", "  etcd:", "    endpoints: [10.0.0.1:2379]", "    tls: off")
+    #expect(error.contains("advertise"))
+  }
 }

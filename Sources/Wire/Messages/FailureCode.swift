@@ -23,7 +23,9 @@ public enum FailureCode: UInt16, Sendable, CaseIterable {
   public var isRetriable: Bool {
     switch self {
     case .notPrimary, .fenced, .busy, .unavailable, .deadline, .shuttingDown, .storageFull, .notLeader: true
-    case .malformed, .unsupportedVersion, .wrongCluster, .notAuthorized, .identityMismatch, .tooLarge, .conflict, .notFound, .internal: false
+    case .malformed, .unsupportedVersion, .wrongCluster, .notAuthorized, .identityMismatch, .tooLarge, .conflict, .notFound,
+      .internal:
+      false
     }
   }
 
