@@ -7,10 +7,11 @@ final class TestCluster {
   let directory: String
   let up: [String]
 
-  init(workers: Int = 3, partitions: Int = 6, replicas: Int) throws {
+  init(workers: Int = 3, partitions: Int = 6, replicas: Int, coordinators: Int = 1) throws {
     directory = FileManager.default.temporaryDirectory.appendingPathComponent("assay-test-\(UUID().uuidString)").path
     up = [
       "dev", "up", "--data", directory, "--workers", "\(workers)", "--partitions", "\(partitions)", "--replicas", "\(replicas)",
+      "--coordinators", "\(coordinators)",
     ]
     try start()
   }

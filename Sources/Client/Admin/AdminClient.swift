@@ -125,6 +125,7 @@ public final class AdminClient: @unchecked Sendable {
 
   private func connect() {
     guard link == nil, !isClosed, !calls.isEmpty else { return }
+    if let hint, let index = coordinators.firstIndex(of: hint) { target = index }
     hinted = hint
     hint = nil
     let certified = tls?.name

@@ -108,6 +108,8 @@ public final class ClusterClient: @unchecked Sendable {
 
   private func connect() {
     guard !isClosed else { return }
+    // When the hinted one ends, the next is the one after it.
+    if let hint, let index = options.coordinators.firstIndex(of: hint) { target = index }
     let endpoint = hint ?? options.coordinators[target % options.coordinators.count]
     hint = nil
     link = LinkConnector.connect(

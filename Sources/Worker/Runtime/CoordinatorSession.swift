@@ -47,11 +47,16 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   func connect() {
     guard !isClosed else { return }
     let coordinators = node.config.coordinators
+    // When the hinted one ends, the next is the one after it.
+    if let hint, let index = coordinators.firstIndex(of: hint) { address = index }
     let target = hint ?? coordinators[address % coordinators.count]
     hint = nil
+    var options = node.linkOptions
+    // A stopped process accepts connections and says nothing: another leads by now.
+    if coordinators.count > 1 { options.handshakeTimeout = min(options.handshakeTimeout, .seconds(1)) }
     link = LinkConnector.connect(
       on: loop, host: target.host, port: target.port, tls: node.tls, expectedRole: .coordinator, identity: node.linkIdentity(),
-      options: node.linkOptions, delegate: self)
+      options: options, delegate: self)
   }
 
   func close() {
