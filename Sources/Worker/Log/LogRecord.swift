@@ -25,10 +25,15 @@ public struct LogRecord: Equatable, Sendable {
     /// The sinks have everything below the offset in the payload (u64): a later primary delivers from there on (C3).
     case sinkCursor = 4
 
+    /// Every replica writes down its state as it is behind this entry (C1, C3). No payload.
+    case checkpoint = 5
+
     // Facts about one replica's own log. They stand in its journal only and are never replicated; `count` is 1.
 
     /// The partition's records at and above `baseOffset` are void (R8).
     case truncated = 100
+    /// This node's copy of the partition is gone: nothing before counts any more. `baseOffset` is 0.
+    case dropped = 101
 
     public var isLocal: Bool { rawValue >= 100 }
   }
@@ -45,7 +50,9 @@ public struct LogRecord: Equatable, Sendable {
 
   public var endOffset: Offset { baseOffset + count }
 
-  public init(partition: PartitionID, kind: Kind, count: Int, epoch: Epoch, baseOffset: Offset, loggedTime: Int64, commitOffset: Offset, length: Int) {
+  public init(
+    partition: PartitionID, kind: Kind, count: Int, epoch: Epoch, baseOffset: Offset, loggedTime: Int64, commitOffset: Offset, length: Int
+  ) {
     self.partition = partition
     self.kind = kind
     self.count = count

@@ -22,6 +22,10 @@ final class Partition {
   /// what a primary's sinks may lag behind before it refuses intake.
   var undelivered = Deque<HeldRecord>()
 
+  var checkpoints = Checkpoints()
+  /// Journal bytes at which its place there was last told.
+  var indexedAt = Int.min / 2
+
   struct Waiter {
     var end: Offset
     var request: RequestID
@@ -47,6 +51,7 @@ final class Partition {
 
   func hold(_ record: HeldRecord) {
     uncommitted.append(record)
+    checkpoints.logged(record.header)
     guard let record = replica.record, record.replicas.count > 1 else { return }
     keepRecent(uncommitted.last!)
   }

@@ -61,7 +61,7 @@ public final class PartitionState {
     advance(to: header.loggedTime)
     let payload = RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: record[LogRecord.headerSize..<header.length]))
     switch header.kind {
-    case .epochStart, .truncated: break
+    case .epochStart, .checkpoint, .truncated, .dropped: break
     case .sinkCursor:
       guard payload.byteCount == 8 else { throw .unreadable(header.partition, header.baseOffset, "a sink cursor has 8 bytes") }
       sinkCursor = max(sinkCursor, Offset(UInt64(littleEndian: payload.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))))

@@ -46,7 +46,9 @@ extension Shard {
   /// comes for it is ignored, and so comes again.
   public func close(_ id: PartitionID) -> (highestEpoch: Epoch, record: PartitionRecord?) {
     closed.insert(id)
-    guard let partition = partitions.removeValue(forKey: id) else { return (.none, nil) }
+    guard let partition = partitions[id] else { return (.none, nil) }
+    giveUpCheckpoint(partition)
+    partitions[id] = nil
     return (partition.replica.highestEpoch, partition.replica.record)
   }
 }

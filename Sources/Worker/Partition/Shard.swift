@@ -16,6 +16,7 @@ public final class Shard {
   /// Bundles that are loaded here, by id.
   var bundles: [BundleID: Bundle] = [:]
   var settings: ClusterSettings?
+  public var checkpointPolicy = CheckpointPolicy()
   /// The bundle that the cluster map says decides.
   var wantedBundle: BundleID?
 
@@ -86,9 +87,15 @@ public final class Shard {
     return taken
   }
 
-  /// First offset of every record in the chunk last taken, with its partition.
-  public func firstOffsets() -> [(partition: PartitionID, base: Offset)] {
-    unsynced.last?.parts.map { ($0.partition.id, $0.base) } ?? []
+  /// Partitions with records in the chunk last taken, with the first of them, of which nobody has been told within the
+  /// last `spacing` bytes of the `appended` ones: so that also a quiet partition's place in the journal is known.
+  public func firstOffsets(appended: Int, spacing: Int) -> [(partition: PartitionID, base: Offset)] {
+    var due: [(partition: PartitionID, base: Offset)] = []
+    for part in unsynced.last?.parts ?? [] where appended - part.partition.indexedAt >= spacing {
+      part.partition.indexedAt = appended
+      due.append((part.partition.id, part.base))
+    }
+    return due
   }
 
   /// The journal's ticket for the chunk last taken. Tickets rise.
@@ -260,6 +267,11 @@ public final class Shard {
     partitions[recovered.id] = partition
     closed.remove(recovered.id)
     for bundle in recovered.bundles { bundles[bundle.id] = bundle }
+    partition.checkpoints.stored = recovered.snapshots
+    partition.checkpoints.bytesSince = recovered.bytesSinceCheckpoint
+    partition.checkpoints.lastAt = recovered.lastCheckpointAt
+    partition.checkpoints.lastDecidedEnd = recovered.lastDecidedEnd
+    partition.replica.logStart = recovered.logStart
   }
 
   private func open(_ record: PartitionRecord) -> Partition {
@@ -273,7 +285,8 @@ public final class Shard {
   // MARK: Actions
 
   func carryOut(
-    on partition: Partition, now: Int64, received: (Int) -> (LogRecord, UnsafeRawBufferPointer) = { _ in preconditionFailure("nothing was received") }
+    on partition: Partition, now: Int64,
+    received: (Int) -> (LogRecord, UnsafeRawBufferPointer) = { _ in preconditionFailure("nothing was received") }
   ) {
     // Carrying an action out may append further ones.
     var next = 0
@@ -331,12 +344,16 @@ public final class Shard {
       while let held = partition.undelivered.popFirst() { output.deliveries.append(.init(record: held)) }
     }
     while let held = partition.popCommitted(upTo: end) {
-      if partition.state.applied < held.header.endOffset { apply(held, partition) }
+      if partition.state.applied < held.header.endOffset {
+        apply(held, partition)
+        if held.header.kind == .checkpoint, output.fatal == nil { beginCheckpoint(partition) }
+      }
       if held.header.kind == .sinkCursor { partition.dropDelivered() }
       guard held.header.kind == .decided, held.header.endOffset > partition.sinkCursor else { continue }
       if isPrimary { output.deliveries.append(.init(record: held)) } else { partition.undelivered.append(held) }
     }
     while let id = partition.popWaiter(upTo: end) { finishOne(id) }
+    publishCheckpoint(partition)
   }
 
   /// R7: a new primary keeps its whole log; what it has not applied yet it applies now.

@@ -47,6 +47,12 @@ public struct ShardOutput {
   public var rebuilds: [PartitionID] = []
   /// Bundles that a primary's log names and this node lacks.
   public var neededBundles: [BundleID] = []
+  /// States to be written down: a file each, its pieces to be asked for.
+  public var checkpoints: [PartitionImage] = []
+  /// Whole files that get their names now.
+  public var publishes: [SnapshotHeader] = []
+  /// Files that are not to be kept.
+  public var discards: [(PartitionID, Offset)] = []
   /// Set once: this node must stop serving (a record that can't be applied).
   public var fatal: ApplyError?
 
@@ -54,6 +60,7 @@ public struct ShardOutput {
 
   public var isPending: Bool {
     fatal != nil || fetchMap || !completed.isEmpty || !deliveries.isEmpty || !sends.isEmpty || !answers.isEmpty || !persists.isEmpty
-      || !catchUps.isEmpty || !proposals.isEmpty || !rebuilds.isEmpty || !neededBundles.isEmpty
+      || !checkpoints.isEmpty || !publishes.isEmpty || !discards.isEmpty || !catchUps.isEmpty || !proposals.isEmpty || !rebuilds.isEmpty
+      || !neededBundles.isEmpty
   }
 }

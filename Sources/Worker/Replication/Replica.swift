@@ -16,6 +16,8 @@ public struct Replica: Sendable {
   public let partition: PartitionID
   public let me: Member
   public internal(set) var log: EpochTable
+  /// Records below can't be read here any more: they are in a snapshot (C3). The log's shape is known all the way.
+  public internal(set) var logStart = Offset.zero
   /// Prefix of the log that is durable here.
   public internal(set) var durableEnd: Offset
   public internal(set) var commit: Offset

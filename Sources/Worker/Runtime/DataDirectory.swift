@@ -6,7 +6,7 @@ import Wire
 /// ```
 /// lock                     held while a process has the directory open; holds its process id
 /// identity                 cluster, node, storage id, incarnation, state (DirectoryIdentity); replaced as a whole
-/// storage-<storage id>/    everything that one storage id stands for: journal/, roles
+/// storage-<storage id>/    everything that one storage id stands for: journal/, snapshots/, roles
 /// outbox/                  decisions, alerts and quarantine for others to read
 /// ```
 /// The incarnation is raised, on disk, before `open` returns. A directory whose storage was distrusted gets a new storage
@@ -33,6 +33,7 @@ public final class DataDirectory: Sendable {
   /// Bytes that this process may still write here; 0 when that can't be told.
   public var freeBytes: UInt64 { UInt64(max(0, system.freeBytes(path))) }
   public var journalPath: String { storagePath + "/journal" }
+  public var snapshotPath: String { storagePath + "/snapshots" }
   public var outboxPath: String { path + "/outbox" }
 
   static func storagePath(_ path: String, _ storage: StorageID) -> String { "\(path)/storage-\(storage)" }

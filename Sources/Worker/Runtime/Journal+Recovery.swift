@@ -27,16 +27,21 @@ struct JournalRecoverer {
 
   /// `tail` is nil for a journal that has no begun segment.
   func run(_ replay: Replay) throws(JournalError) -> (tail: Tail?, recovery: JournalRecovery) {
-    let numbers = try JournalSegments.numbers(in: directory, system)
+    let start = try start()
+    let numbers = try removeCut(below: start.segment)
     var recovery = JournalRecovery()
-    var walk = JournalWalk(storage: storage, expected: JournalSequence(1), durable: .none)
+    recovery.first = start.segment
+    // What was removed had been on disk, and so had everything before the first block that is left.
+    let before = JournalSequence(start.first.rawValue - 1)
+    recovery.last = before
+    var walk = JournalWalk(storage: storage, expected: start.first, durable: before)
     let buffer = SegmentBuffer()
     var current: (header: JournalSegmentHeader, end: Int, reason: JournalBlockError)?
     var begun = 0
 
     for (index, number) in numbers.enumerated() {
-      guard number == UInt32(index + 1) else {
-        let missing = UInt32(index + 1)
+      guard number == start.segment + UInt32(index) else {
+        let missing = start.segment + UInt32(index)
         throw .segmentMissing(path: JournalSegments.path(directory, missing), number: missing)
       }
       guard let header = try header(of: number), header.first == walk.expected else { break }
@@ -60,8 +65,33 @@ struct JournalRecoverer {
     }
     recovery.segments = begun
     let later = numbers[begun...]
+    if current == nil, start != .beginning {
+      let path = JournalSegments.path(directory, start.segment)
+      throw numbers.isEmpty
+        ? .segmentMissing(path: path, number: start.segment)
+        : .damaged(path: path, offset: 0, sequence: start.first, durable: before, reason: "the segment does not begin as it did")
+    }
     let tail = try settle(current, later: Array(later), walk: walk, buffer: buffer, &recovery)
     return (tail, recovery)
+  }
+
+  /// Where the journal begins.
+  private func start() throws(JournalError) -> JournalStart {
+    let path = "\(directory)/\(JournalStart.name)"
+    do throws(FileError) {
+      guard let bytes = try system.contents(path, limit: 4096) else { return .beginning }
+      if let start = JournalStart(reading: bytes) { return start }
+    } catch { throw .file(error) }
+    throw .damaged(path: path, offset: 0, sequence: JournalSequence(1), durable: .none, reason: "it does not say where the journal begins")
+  }
+
+  /// Segments that were to be removed when the process ended.
+  private func removeCut(below first: UInt32) throws(JournalError) -> [UInt32] {
+    let numbers = try JournalSegments.numbers(in: directory, system)
+    do throws(FileError) {
+      for number in numbers where number < first { try system.removeFile(JournalSegments.path(directory, number)) }
+    } catch { throw .file(error) }
+    return numbers.filter { $0 >= first }
   }
 
   /// Judges the end at `current` and makes it safe to append there.
@@ -69,7 +99,7 @@ struct JournalRecoverer {
     _ current: (header: JournalSegmentHeader, end: Int, reason: JournalBlockError)?, later: [UInt32],
     walk: JournalWalk, buffer: SegmentBuffer, _ recovery: inout JournalRecovery
   ) throws(JournalError) -> Tail? {
-    let number = current?.header.number ?? 1
+    let number = current?.header.number ?? recovery.first
     let end = current?.end ?? 0
     let path = JournalSegments.path(directory, number)
     var durable = walk.durable

@@ -2,7 +2,12 @@ import Wire
 
 extension Journal {
   /// Before the first record that the journal can have.
-  var beginning: JournalPosition { JournalPosition(segment: 1, offset: UInt32(JournalSegmentHeader.span)) }
+  var beginning: JournalPosition {
+    JournalPosition(segment: firstSegment.load(ordering: .acquiring), offset: UInt32(JournalSegmentHeader.span))
+  }
+
+  /// The segment that is being written.
+  var lastSegment: UInt32 { JournalPosition(packed: written.load(ordering: .acquiring)).segment }
 
   /// The newest ticket given out.
   var lastTicket: JournalTicket { intake.withLock { $0.last } }

@@ -40,6 +40,8 @@ public final class Journal: Sendable {
   let intake: Monitor<Intake>
   /// End of what has been written, as a packed position: readers go no further.
   let written: Atomic<UInt64>
+  /// The oldest segment that is left.
+  let firstSegment: Atomic<UInt32>
   private let pending = Atomic<Int>(0)
   private let durable = Atomic<UInt64>(0)
   private let preparer: JournalPreparer
@@ -90,6 +92,7 @@ public final class Journal: Sendable {
     self.options = options
     self.system = system
     self.recovery = recovery
+    firstSegment = Atomic(recovery.first)
     intake = Monitor(Intake())
     let segment: JournalWriter.Segment
     if let tail {

@@ -64,6 +64,8 @@ public struct JournalRecovery: Sendable, Equatable {
     public let droppedWholeBlocks: Bool
   }
 
+  /// The oldest segment that is left.
+  public var first: UInt32 = 1
   public var records = 0
   public var bytes = 0
   public var segments = 0

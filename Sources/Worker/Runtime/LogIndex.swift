@@ -60,6 +60,13 @@ final class LogIndex: Sendable {
     state.withLock { $0.marks[partition]?.last { $0.base <= offset }?.position }
   }
 
+  /// Segments below are gone.
+  func forget(below segment: UInt32) {
+    state.withLock { state in
+      for partition in state.marks.keys { state.marks[partition]!.removeAll { $0.position.segment < segment } }
+    }
+  }
+
   private static func add(_ state: inout State, _ first: First, _ position: JournalPosition) {
     // After a truncation offsets come again: marks at or above them point to void records.
     state.marks[first.partition, default: []].removeAll { $0.base >= first.base }

@@ -34,18 +34,19 @@ struct PartitionReader {
     return out
   }
 
-  /// The partition as its whole log makes it, once everything up to `ticket` is in the journal.
+  /// The partition as its snapshot and the log behind it make it, once everything up to `ticket` is in the journal.
   static func rebuild(
-    _ partition: PartitionID, journal: Journal, from start: JournalPosition, after ticket: JournalTicket, dedupHorizon: Int64,
-    sinkCursor: Offset, bundle: (BundleID) -> Bundle?
+    _ partition: RecoveredPartition, journal: Journal, from start: JournalPosition, after ticket: JournalTicket,
+    bundle: (BundleID) -> Bundle?
   ) throws -> RecoveredPartition {
-    var recovered = RecoveredPartition(id: partition, dedupHorizon: dedupHorizon, sinkCursor: sinkCursor)
+    var recovered = partition
     journal.waitUntilDurable(ticket)
-    var reader = PartitionReader(journal: journal, partition: partition, at: start)
+    var reader = PartitionReader(journal: journal, partition: partition.id, at: start)
     try reader.forEach { header, bytes in
       try bytes.withUnsafeBytes { try recovered.replay(header, $0, bundle: bundle) }
       return true
     }
+    try recovered.finish()
     return recovered
   }
 

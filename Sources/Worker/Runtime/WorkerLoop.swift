@@ -23,8 +23,9 @@ final class WorkerLoop: @unchecked Sendable {
   private var held: [(ShardOutput, RecordChunk?)] = []
   private var isPersisting = false
   private var isDrainScheduled = false
-  private var unindexed = 0
+  private var appendedBytes = 0
   private var ticks = 0
+  private(set) lazy var checkpoints = CheckpointRunner(self, node)
   /// Bounds what a batch makes of records, features and decisions together, so that it fits into a frame to a follower.
   private static let batchBytesMax = 12 << 20
 
@@ -228,11 +229,9 @@ final class WorkerLoop: @unchecked Sendable {
   private func hand(over chunk: RecordChunk) {
     let ticket = chunk.bytes.withUnsafeBytes { node.journal.append($0) }
     shard.handedOver(ticket: ticket.rawValue)
-    unindexed += chunk.bytes.count
-    if unindexed >= LogIndex.spacing {
-      unindexed = 0
-      node.logIndex.handed(ticket.rawValue, shard.firstOffsets().map { .init(partition: $0.partition, base: $0.base) })
-    }
+    appendedBytes += chunk.bytes.count
+    let due = shard.firstOffsets(appended: appendedBytes, spacing: LogIndex.spacing)
+    if !due.isEmpty { node.logIndex.handed(ticket.rawValue, due.map { .init(partition: $0.partition, base: $0.base) }) }
     // R5: in memory is enough, and it is.
     if shard.settings?.durability == .replicated { shard.durable(ticket: ticket.rawValue, now: node.clock.now()) }
   }
@@ -267,6 +266,9 @@ final class WorkerLoop: @unchecked Sendable {
     if output.fetchMap { node.session.fetchMap() }
     for id in output.neededBundles { node.session.require(id) }
     if !output.deliveries.isEmpty { node.sinks.deliver(output.deliveries) }
+    for image in output.checkpoints { checkpoints.begin(image) }
+    for header in output.publishes { checkpoints.publish(header) }
+    for (partition, offset) in output.discards { checkpoints.discard(partition, offset) }
     for id in output.completed { answer(id) }
     for id in output.rebuilds { node.rebuild(id, on: self) }
   }
@@ -331,7 +333,10 @@ final class WorkerLoop: @unchecked Sendable {
     let now = node.clock.now()
     shard.tick(now: now)
     ticks += 1
-    if ticks % 10 == 0 { shard.logSinkCursors(now: now) { node.sinks.outbox.cursor(of: $0) } }
+    if ticks % 10 == 0 {
+      shard.logSinkCursors(now: now) { node.sinks.outbox.cursor(of: $0) }
+      if !node.isStopping { shard.reviewCheckpoints(now: now) }
+    }
     drain()
   }
 

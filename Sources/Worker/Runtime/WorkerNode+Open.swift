@@ -29,11 +29,13 @@ extension WorkerNode {
     ) { stop.call("the outbox can't be written: \($0)") }
 
     let logIndex = LogIndex()
-    let (journal, recovered) = try recover(config, settings, directory, bundles, outbox, logIndex, system, logger)
+    let snapshots = try SnapshotStore(directory: directory.snapshotPath, system: system)
+    let (journal, recovered) = try recover(config, settings, directory, bundles, snapshots, outbox, logIndex, system, logger)
     let sinks = DecisionSinks(outbox: outbox, withFeatures: config.decisionsWithFeatures) { try? bundles.bundle($0) }
     let node = WorkerNode(
       config: config, logger: logger, directory: directory, journal: journal, sinks: sinks, bundles: bundles, logIndex: logIndex,
-      clock: clock, linkOptions: linkOptions, tls: tls, intactSince: intactSince, eventLoops: eventLoops, background: background,
+      snapshots: snapshots, clock: clock, linkOptions: linkOptions, tls: tls, intactSince: intactSince, eventLoops: eventLoops,
+      background: background,
       onStop: stop.call)
     node.begin(recovered)
     journal.start(
@@ -48,20 +50,19 @@ extension WorkerNode {
     return node
   }
 
-  /// Reads the whole journal once.
+  /// Reads each partition's newest snapshot, then the journal once.
   private static func recover(
-    _ config: WorkerConfig, _ settings: ClusterSettings, _ directory: DataDirectory, _ bundles: BundleStore, _ outbox: Outbox,
-    _ logIndex: LogIndex,
-    _ system: FileSystem, _ logger: Logger
+    _ config: WorkerConfig, _ settings: ClusterSettings, _ directory: DataDirectory, _ bundles: BundleStore, _ snapshots: SnapshotStore,
+    _ outbox: Outbox, _ logIndex: LogIndex, _ system: FileSystem, _ logger: Logger
   ) throws -> (Journal, [RecoveredPartition]) {
-    var partitions: [PartitionID: RecoveredPartition] = [:]
+    let began = monotonicNanoseconds()
+    var partitions = try restore(config, bundles, snapshots, outbox, logger)
     var options = JournalOptions()
     options.segmentBytes = config.segmentBytes
     options.freeBytesMin = config.reserveBytes
     if settings.durability == .replicated { options.durability = .replicated() }
     var bytes = 0
     var lastIndexed: [PartitionID: Int] = [:]
-    let began = monotonicNanoseconds()
     let journal = try Journal.open(
       directory: directory.journalPath, cluster: directory.identity.cluster, storage: directory.identity.storage, options: options,
       system: system
@@ -77,6 +78,7 @@ extension WorkerNode {
       }
       bytes += header.length
     }
+    for partition in partitions.values { try partition.finish() }
     if bytes > 0 {
       logger.info(
         "log replayed",
@@ -85,5 +87,21 @@ extension WorkerNode {
         ])
     }
     return (journal, partitions.values.sorted { $0.id < $1.id })
+  }
+
+  private static func restore(
+    _ config: WorkerConfig, _ bundles: BundleStore, _ snapshots: SnapshotStore, _ outbox: Outbox, _ logger: Logger
+  ) throws -> [PartitionID: RecoveredPartition] {
+    var partitions: [PartitionID: RecoveredPartition] = [:]
+    for id in Set(try snapshots.list().map(\.partition)).sorted() {
+      let newest = try snapshots.newest(of: id, dedupHorizon: config.dedupHorizon, bundle: { try? bundles.bundle($0) }) { name, error in
+        logger.error("a snapshot can't be read; the one before is tried", metadata: ["file": "\(name.text)", "reason": "\(error)"])
+      }
+      guard let newest else { continue }
+      partitions[id] = RecoveredPartition(
+        id: id, dedupHorizon: config.dedupHorizon, sinkCursor: outbox.cursor(of: id), snapshot: newest.snapshot, snapshots: newest.offsets)
+      logger.info("snapshot read", metadata: ["partition": "\(id)", "offset": "\(newest.snapshot.offset)"])
+    }
+    return partitions
   }
 }

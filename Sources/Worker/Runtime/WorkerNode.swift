@@ -15,6 +15,7 @@ final class WorkerNode: @unchecked Sendable {
   let sinks: DecisionSinks
   let bundles: BundleStore
   let logIndex: LogIndex
+  let snapshots: SnapshotStore
   let registry = MetricsRegistry()
   let clock: WallClock
   let linkOptions: LinkOptions
@@ -44,11 +45,14 @@ final class WorkerNode: @unchecked Sendable {
     var bundles: [BundleID: Bundle] = [:]
     var links: [LinkIdentity.Role: Int] = [:]
     var isJoined = false
+    var cuts: [Int: (limit: UInt32, points: [(partition: PartitionID, offset: Offset)])] = [:]
+    var isCutting = false
   }
 
   init(
     config: WorkerConfig, logger: Logger, directory: DataDirectory, journal: Journal, sinks: DecisionSinks, bundles: BundleStore,
-    logIndex: LogIndex, clock: WallClock, linkOptions: LinkOptions, tls: TLSClientContext?, intactSince: Incarnation,
+    logIndex: LogIndex, snapshots: SnapshotStore, clock: WallClock, linkOptions: LinkOptions, tls: TLSClientContext?,
+    intactSince: Incarnation,
     eventLoops: [any EventLoop], background: @escaping Background, onStop: @escaping @Sendable (String) -> Void
   ) {
     self.config = config
@@ -58,6 +62,7 @@ final class WorkerNode: @unchecked Sendable {
     self.sinks = sinks
     self.bundles = bundles
     self.logIndex = logIndex
+    self.snapshots = snapshots
     self.clock = clock
     self.linkOptions = linkOptions
     self.tls = tls
@@ -72,6 +77,7 @@ final class WorkerNode: @unchecked Sendable {
   func begin(_ recovered: [RecoveredPartition]) {
     for (index, eventLoop) in eventLoops.enumerated() {
       let shard = Shard(me: me, dedupHorizon: config.dedupHorizon)
+      shard.checkpointPolicy = config.checkpoints
       loops.append(WorkerLoop(eventLoop, index: index, node: self, shard: shard))
     }
     for partition in recovered {
@@ -170,12 +176,25 @@ final class WorkerNode: @unchecked Sendable {
     }
   }
 
+  /// Every loop's word on what its partitions need of the journal; nil while one is missing, or at work already.
+  func beginCutting() -> [(limit: UInt32, points: [(partition: PartitionID, offset: Offset)])]? {
+    shared.withLock { shared in
+      guard !shared.isCutting, shared.cuts.count == loops.count else { return nil }
+      shared.isCutting = true
+      return Array(shared.cuts.values)
+    }
+  }
+
+  func endCutting() { shared.withLock { $0.isCutting = false } }
+
   private func report(_ loop: WorkerLoop) {
     let reports = loop.shard.reports()
     let totals = loop.shard.totals
+    let cuts = (limit: journal.lastSegment, points: loop.shard.cutPoints { sinks.outbox.cursor(of: $0) })
     shared.withLock {
       $0.reports[loop.index] = reports
       $0.totals[loop.index] = totals
+      $0.cuts[loop.index] = cuts
     }
   }
 
@@ -260,12 +279,7 @@ final class WorkerNode: @unchecked Sendable {
     let last = journal.lastTicket
     let cursor = sinks.outbox.cursor(of: id)
     background {
-      let rebuilt = Result {
-        try PartitionReader.rebuild(
-          id, journal: self.journal, from: self.journal.beginning, after: last, dedupHorizon: self.config.dedupHorizon,
-          sinkCursor: cursor
-        ) { try? self.bundles.bundle($0) }
-      }
+      let rebuilt = Result { try self.rebuilt(id, after: last, sinkCursor: cursor) }
       loop.eventLoop.execute {
         switch rebuilt {
         case .success(let partition):
@@ -275,6 +289,18 @@ final class WorkerNode: @unchecked Sendable {
         }
       }
     }
+  }
+
+  private func rebuilt(_ id: PartitionID, after last: JournalTicket, sinkCursor: Offset) throws -> RecoveredPartition {
+    let newest = try snapshots.newest(of: id, dedupHorizon: config.dedupHorizon, bundle: { try? bundles.bundle($0) }) {
+      logger.error("a snapshot can't be read", metadata: ["file": "\($0.text)", "reason": "\($1)"])
+    }
+    let start = newest.flatMap { logIndex.start(of: id, from: min($0.snapshot.offset, sinkCursor)) } ?? journal.beginning
+    return try PartitionReader.rebuild(
+      RecoveredPartition(
+        id: id, dedupHorizon: config.dedupHorizon, sinkCursor: sinkCursor, snapshot: newest?.snapshot, snapshots: newest?.offsets ?? []),
+      journal: journal, from: start, after: last
+    ) { try? bundles.bundle($0) }
   }
 
   // MARK: Links

@@ -15,6 +15,12 @@ public struct WorkerMetrics: Sendable {
   public let syncLatency: Histogram
   public let outboxLines: Counter
   public let outboxBytes: Counter
+  public let checkpoints: Counter
+  public let checkpointsFailed: Counter
+  /// Nanoseconds that one piece of a checkpoint held the event loop.
+  public let checkpointPiece: Histogram
+  public let transferBytes: Counter
+  public let divergences: Counter
 
   public init(_ registry: MetricsRegistry) {
     decisions = (0..<6).map { index in
@@ -41,6 +47,13 @@ public struct WorkerMetrics: Sendable {
     syncLatency = registry.histogram("assay_journal_fsync_seconds", "Duration of the journal's fdatasync.")
     outboxLines = registry.counter("assay_outbox_lines_total", "Decisions written to the outbox.")
     outboxBytes = registry.counter("assay_outbox_bytes_total", "Bytes written to the outbox.")
+    checkpoints = registry.counter("assay_checkpoints_total", "Snapshots written by this worker.")
+    checkpointsFailed = registry.counter("assay_checkpoints_failed_total", "Snapshots that could not be written.")
+    checkpointPiece = registry.histogram(
+      "assay_checkpoint_piece_seconds", "For how long one piece of a checkpoint held an event loop.")
+    transferBytes = registry.counter("assay_transfer_bytes_total", "Bytes of snapshots received from other workers.")
+    divergences = registry.counter(
+      "assay_divergences_total", "Replicas whose state differed from the primary's at a checkpoint and that were rebuilt.")
   }
 
   @inline(__always) public func decided(_ decision: Decision) {
