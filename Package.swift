@@ -22,6 +22,16 @@ let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-col
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 
+// The simulator sees the insides of everything, which a release build shows only with -enable-testing (ops/simulate).
+let simulation: [Target] = [
+  .target(name: "Coroutines", path: "Tests/Coroutines"),
+  .executableTarget(
+    name: "Simulate",
+    dependencies: ["Wire", "Models", "Worker", "Coordinator", "Client", "Coroutines", deque, nioCore, logging],
+    path: "Tests/Simulation", exclude: ["regressions.txt", "README.md"],
+    swiftSettings: [.swiftLanguageMode(.v5), .enableExperimentalFeature("Lifetimes"), .define("MUTANTS")]),
+]
+
 let package = Package(
   name: "assay",
   products: [
@@ -59,5 +69,5 @@ let package = Package(
     .testTarget(name: "CoordinatorTests", dependencies: ["Coordinator", "Models", nioCore, nioPosix, logging], exclude: ["Scenarios"], swiftSettings: settings),
     .testTarget(name: "ClientTests", dependencies: ["Client", "Wire", "Models", nioCore, nioPosix, logging], swiftSettings: settings),
     .testTarget(name: "ProcessTests", dependencies: ["Wire", "Models"], swiftSettings: settings),
-  ]
+  ] + (hasMutants ? simulation : [])
 )

@@ -259,4 +259,17 @@ import Wire
     cut.truncate(to: Offset(4))
     #expect(cut == Self.log([(1, 4)]) && cut.epoch(at: Offset(4)) == nil && cut.epoch(before: Offset(4)) == Epoch(1))
   }
+
+  /// A wiped disk counts its processes from 1 again: it is heard all the same.
+  @Test func aWipedFollowerIsHeardAlthoughItsIncarnationIsLower() {
+    var replica = Self.primary()
+    let old = Self.member(2, incarnation: 5)
+    let new = Self.member(2, storage: 9, incarnation: 1)
+    _ = Self.actions { replica.received(Self.appended(old, .accepted(matched: Offset(1))), now: 2, &$0) }
+    let sent = Self.actions { replica.received(Self.appended(new, .diverged([])), now: 3, &$0) }
+    #expect(
+      sent.contains {
+        if case .send(let append, let node, _) = $0 { node == NodeID(2) && append.base == .zero } else { false }
+      })
+  }
 }

@@ -28,7 +28,8 @@ extension Replica {
     let member = Member(node: message.sender, storage: message.senderStorage, incarnation: message.senderIncarnation)
     if follower.member != member {
       // Another process, perhaps another disk: what it acknowledged before counts for nothing (R4).
-      if let known = follower.member, member.incarnation < known.incarnation { return }
+      // A wiped disk counts its processes from 1 again.
+      if let known = follower.member, member.storage == known.storage, member.incarnation < known.incarnation { return }
       follower.member = member
       if !planted(.countOtherStorage) { follower.matched = .zero }
       follower.isProbing = true

@@ -64,6 +64,8 @@ private struct SegmentReader {
   private var window: [UInt8] = []
   private var windowStart = 0
   private var atStart = true
+  /// End of the present block's records, once its header has been read: what lies behind, up to the next page, is nothing.
+  private var blockEnd: Int?
 
   init(journal: Journal, at position: JournalPosition, limit: Int) throws(JournalError) {
     let path = JournalSegments.path(journal.directory, position.segment)
@@ -76,6 +78,19 @@ private struct SegmentReader {
     storage = journal.storage
     number = position.segment
     at = Int(position.offset)
+    do throws(FileError) { blockEnd = try endOfBlock(around: at) } catch { throw .file(error) }
+  }
+
+  /// End of the records of the block in which a position lies; nil where it is at a block's own beginning, or in none.
+  private func endOfBlock(around position: Int) throws(FileError) -> Int? {
+    var page = position / JournalBlock.alignment * JournalBlock.alignment
+    while page >= JournalSegmentHeader.span {
+      let head = try file.read(JournalBlock.headerSize, at: page)
+      let block = head.withUnsafeBytes { try? JournalBlock(readingHeader: $0, storage: storage) }
+      if let block { return page < position && page + block.length > position ? page + block.length : nil }
+      page -= JournalBlock.alignment
+    }
+    return nil
   }
 
   func close() { file.close() }
@@ -84,8 +99,14 @@ private struct SegmentReader {
   mutating func next() throws(JournalError) -> (LogRecord, ArraySlice<UInt8>, JournalPosition)? {
     defer { atStart = false }
     while at < limit {
+      if let end = blockEnd, at >= end {
+        blockEnd = nil
+        at = JournalBlock.aligned(at)
+        continue
+      }
       if at % JournalBlock.alignment == 0, try blockBegins() {
         at += JournalBlock.headerSize
+        atStart = false  // a block may be a mark, and hold no record
         continue
       }
       if let record = try parse() {
@@ -105,7 +126,9 @@ private struct SegmentReader {
 
   private mutating func blockBegins() throws(JournalError) -> Bool {
     try fill(JournalBlock.headerSize)
-    return bytes { (try? JournalBlock(readingHeader: $0, storage: storage)) != nil }
+    guard let block = bytes({ try? JournalBlock(readingHeader: $0, storage: storage) }) else { return false }
+    blockEnd = at + block.length
+    return true
   }
 
   /// The record at `at`, or nil where zeros stand.

@@ -227,13 +227,30 @@ final class WorkerLoop: @unchecked Sendable {
   /// The journal may have a record before the facts that allow it are on disk: nothing leaves the machine until they
   /// are, and a restart takes the higher of both epochs.
   private func hand(over chunk: RecordChunk) {
-    let ticket = chunk.bytes.withUnsafeBytes { node.journal.append($0) }
+    let ticket = chunk.bytes.withUnsafeBytes { append($0) }
     shard.handedOver(ticket: ticket.rawValue)
     appendedBytes += chunk.bytes.count
     let due = shard.firstOffsets(appended: appendedBytes, spacing: LogIndex.spacing)
     if !due.isEmpty { node.logIndex.handed(ticket.rawValue, due.map { .init(partition: $0.partition, base: $0.base) }) }
     // R5: in memory is enough, and it is.
     if shard.settings?.durability == .replicated { shard.durable(ticket: ticket.rawValue, now: node.clock.now()) }
+  }
+
+  /// A burst of catch-up may be more than the journal takes at once. The ticket is that of the last piece.
+  private func append(_ records: UnsafeRawBufferPointer) -> JournalTicket {
+    var rest = records
+    while rest.count > node.journal.batchBytesMax {
+      var end = 0
+      while end < rest.count {
+        let length = Int(UInt32(littleEndian: rest.loadUnaligned(fromByteOffset: end + 4, as: UInt32.self)))
+        if end + length > node.journal.batchBytesMax { break }
+        end += length
+      }
+      precondition(end > 0, "a record of \(rest.count) bytes is more than a segment of the log holds")
+      node.journal.append(UnsafeRawBufferPointer(rebasing: rest[..<end]))
+      rest = UnsafeRawBufferPointer(rebasing: rest[end...])
+    }
+    return node.journal.append(rest)
   }
 
   private func persistNext() {

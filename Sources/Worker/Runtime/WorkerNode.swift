@@ -268,7 +268,13 @@ final class WorkerNode: @unchecked Sendable {
     let start = logIndex.start(of: partition, from: range.lowerBound) ?? journal.beginning
     background {
       var reader = PartitionReader(journal: self.journal, partition: partition, at: start)
-      done(try? reader.read(range, maxBytes: 1 << 20))
+      do {
+        done(try reader.read(range, maxBytes: 1 << 20))
+      } catch {
+        self.logger.warning(
+          "the log can't be read for a follower that has fallen behind", metadata: ["partition": "\(partition)", "error": "\(error)"])
+        done(nil)
+      }
     }
   }
 
@@ -328,6 +334,12 @@ final class WorkerNode: @unchecked Sendable {
   func stop(because reason: String) {
     guard stopping.exchange(true, ordering: .acquiringAndReleasing) == false else { return }
     onStop(reason)
+  }
+
+  /// Lets go of what holds on to this node. For the simulator, in whose process it is not the last one.
+  func dismantle() {
+    loops = []
+    session = nil
   }
 
   func beginShutdown() { stopping.store(true, ordering: .releasing) }

@@ -1,0 +1,51 @@
+import Models
+import Wire
+
+/// The policy bundles of all runs: two that differ in their model and thresholds, and one with other features.
+enum Bundles {
+  struct Made {
+    var archive: [UInt8]
+    var bundle: Bundle
+  }
+
+  nonisolated(unsafe) static let all: [Made] = [
+    make("first", first, review: 0.55, seed: 1), make("second", first, review: 0.5, seed: 2), make("third", third, review: 0.5, seed: 3),
+  ]
+  static let byID = Dictionary(uniqueKeysWithValues: all.map { ($0.bundle.id, $0) })
+
+  private static let first = [
+    "{name: amount, aggregate: field, of: amount}", "{name: count_10s, aggregate: count, window: 10s}",
+    "{name: count_1m, aggregate: count, window: 1m}", "{name: sum_1m, aggregate: sum, window: 1m}",
+    "{name: since, aggregate: seconds_since_last}",
+  ]
+  private static let third = [
+    "{name: sum_1m, aggregate: sum, window: 1m}", "{name: max_30s, aggregate: max, window: 30s}",
+    "{name: amount, aggregate: field, of: amount}", "{name: since, aggregate: seconds_since_last}",
+  ]
+
+  private static func make(_ name: String, _ features: [String], review: Double, seed: UInt64) -> Made {
+    do {
+      let yaml = "version: 1\nfeatures:\n" + features.map { "  - \($0)\n" }.joined()
+      let set = try FeatureSet.parse(yaml: yaml, schema: .standard)
+      var random = Random(seed: seed)
+      let rows = (0..<64 * set.count).map { _ in Float(random.below(20_000)) }
+      let forest = try IsolationForest.train(rows: rows, featureNames: set.names, options: .init(seed: seed, trees: 4, sampleSize: 16))
+      let definition = """
+        version: 1
+        name: \(name)
+        features: features.yaml
+        model: {file: model.json, format: assay-isolation-forest}
+        thresholds: {review: \(review), decline: 0.8}
+        reasons:
+          - {code: LARGE, feature: amount, above: 5000}
+        """
+      let archive = BundleArchive(files: [
+        "bundle.yaml": Array(definition.utf8), "features.yaml": Array(yaml.utf8), "model.json": forest.encode(),
+      ])
+      let bytes = archive.encode()
+      return Made(archive: bytes, bundle: try Bundle(archive: archive, id: BundleID(contents: bytes)))
+    } catch {
+      fatalError("the simulator's bundle \(name) can't be made: \(error)")
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import Wire
+
+@testable import Worker
+
+/// After the faults: everything comes together again, and the whole is gone through.
+extension Checks {
+  func heal(since begin: UInt64) {
+    let cluster = Cluster.current!
+    let world = cluster.world
+    for client in cluster.clients { client.isActive = false }
+    cluster.wait(.seconds(60), "every partition is served and fully in sync, and every client has its answers") {
+      cluster.isWhole && cluster.clients.allSatisfy { $0.outstanding == 0 }
+    }
+    guard world.violation == nil else { return }
+    // New transactions commit, and every old one is answered as before.
+    for client in cluster.clients {
+      world.run(as: client.process) {
+        for tag in client.rows.indices { client.again(tag) }
+        for _ in 0..<10 { client.submit() }
+      }
+    }
+    cluster.wait(.seconds(60), "every transaction is answered again, and new ones commit") {
+      cluster.clients.allSatisfy { $0.outstanding == 0 }
+    }
+    // The rest of the followers' and the sinks' way.
+    world.run(until: world.now + .seconds(6))
+    guard world.violation == nil else { return }
+    observe()
+    compareStates()
+    checkReplicas(cluster)
+    checkAnswers(cluster)
+    checkDecisions(cluster)
+    checkSinks(cluster)
+  }
+
+  /// Every replica of the record is at the same offset with the same state.
+  private func checkReplicas(_ cluster: Cluster) {
+    for record in truth?.partitions ?? [] {
+      let replicas = cluster.workers.flatMap { worker in
+        worker.partitions.filter { $0.id == record.id && record.replicas.contains(worker.node!.nodeID!) }.map { (worker, $0) }
+      }
+      let digests = Set(replicas.map { $0.1.state.digest() })
+      let offsets = Set(replicas.map { $0.1.state.applied })
+      guard digests.count == 1, offsets.count == 1, replicas.count == record.replicas.count else {
+        return cluster.world.fail("\(record.id) is at rest, and its replicas are not the same: \(cluster.situation)")
+      }
+    }
+  }
+
+  /// Every answer that a client was given stands in the committed history, once.
+  private func checkAnswers(_ cluster: Cluster) {
+    var places: [[UInt8]: (PartitionID, Offset)] = [:]
+    for history in histories.values.sorted(by: { $0.id < $1.id }) {
+      for entry in history.entries where entry.header.kind == .decided {
+        for (row, record) in Self.transactions(entry).enumerated() {
+          let place = (history.id, entry.header.baseOffset + row)
+          if let other = places[record] {
+            return cluster.world.fail("one transaction is decided twice: at \(other) and at \(place)")
+          }
+          places[record] = place
+        }
+      }
+    }
+    for client in cluster.clients {
+      for (tag, row) in client.rows.enumerated() {
+        guard let answer = row.answer else {
+          return cluster.world.fail("\(client.process.name)'s transaction \(tag) has no answer")
+        }
+        guard let place = places[row.record], place == (answer.partition, answer.offset) else {
+          return cluster.world.fail(
+            "\(client.process.name)'s transaction \(tag) was answered with \(answer.partition) \(answer.offset), and is "
+              + (places[row.record].map { "at \($0)" } ?? "in no committed history"))
+        }
+      }
+    }
+  }
+
+  static func transactions(_ entry: LogMirror.Entry) -> [[UInt8]] {
+    let payload = Array(entry.bytes[LogRecord.headerSize...])
+    guard let batch = try? DecidedBatch(reading: payload.span.bytes, rowCount: entry.header.count) else { return [] }
+    var ranges: [Range<Int>] = []
+    try? batch.locateTransactions(into: &ranges)
+    return ranges.map { Array(payload[$0]) }
+  }
+
+  private func checkDecisions(_ cluster: Cluster) {
+    for history in histories.values.sorted(by: { $0.id < $1.id }) {
+      var oracle = Oracle()
+      for entry in history.entries {
+        if let problem = oracle.check(entry) {
+          return cluster.world.fail("\(history.id) \(Self.text(entry.header)): \(problem)")
+        }
+      }
+    }
+  }
+
+  private func checkSinks(_ cluster: Cluster) {
+    for history in histories.values.sorted(by: { $0.id < $1.id }) {
+      for entry in history.entries where entry.header.kind == .decided {
+        for row in 0..<entry.header.count {
+          let key = Sinks.Key(partition: history.id.rawValue, offset: (entry.header.baseOffset + row).rawValue)
+          guard cluster.sinks.seen[key] != nil else {
+            return cluster.world.fail("the sinks never got \(history.id) offset \(key.offset)")
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,167 @@
+import Wire
+
+@testable import Coordinator
+@testable import Worker
+
+/// What must hold at every moment of a run, and what must come true at its end. Looks from outside: at disks, at the
+/// store, at what programs have in memory.
+final class Checks {
+  private unowned let cluster: Cluster
+  private(set) var histories: [PartitionID: History] = [:]
+  /// The metadata store's contents.
+  private(set) var truth: ClusterState?
+  private var epochs: [PartitionID: (epoch: Epoch, primary: Member?)] = [:]
+  private var rounds = 0
+
+  init(_ cluster: Cluster) { self.cluster = cluster }
+
+  private var world: World { cluster.world }
+  private var isSynced: Bool { cluster.plan.settings.durability == .fsync }
+
+  func start() {
+    world.after(.milliseconds(20), nil) { [unowned self] in
+      observe()
+      rounds += 1
+      if rounds % 16 == 0 { compareStates() }
+      start()
+    }
+  }
+
+  // MARK: The coordinator's truth
+
+  /// The store has taken a transaction.
+  func changed(_ snapshot: MetadataSnapshot) {
+    do {
+      // Reading it checks that the ranges tile the key space.
+      let state = try ClusterState(snapshot)
+      for record in state.partitions {
+        if let known = epochs[record.id] {
+          if record.epoch < known.epoch { world.fail("\(record.id): the epoch fell from \(known.epoch) to \(record.epoch) (R2)") }
+          if record.epoch == known.epoch, let primary = record.primary, let before = known.primary, primary != before {
+            world.fail("\(record.id): \(record.epoch) has two primaries, \(before) and \(primary) (R2)")
+          }
+        }
+        epochs[record.id] = (record.epoch, record.primary ?? epochs[record.id]?.primary)
+      }
+      truth = state
+    } catch {
+      world.fail("the metadata store can't be read any more: \(error)")
+    }
+  }
+
+  // MARK: Committed histories
+
+  /// Looks at every replica's commit offset, extends the committed histories, and compares.
+  func observe() {
+    for worker in cluster.workers where worker.process.isAlive {
+      for partition in worker.partitions { observe(partition, worker) }
+    }
+    checkElectable()
+  }
+
+  private func observe(_ partition: Partition, _ worker: WorkerHost) {
+    let id = partition.id
+    let commit = partition.replica.commit
+    guard let log = worker.mirror.logs[id] else { return }
+    let history = history(id)
+    var next = log.proven
+    while next < log.entries.count {
+      let entry = log.entries[next]
+      // The disk may still have what the log in memory has voided.
+      guard entry.header.endOffset <= commit, partition.replica.log.epoch(at: entry.header.baseOffset) == entry.header.epoch else { break }
+      if entry.header.baseOffset < history.end {
+        guard let index = history.index(at: entry.header.baseOffset), history.entries[index].hash == entry.hash else {
+          return world.fail(
+            "two histories of \(id) committed: \(worker.process.name) has committed \(Self.text(entry.header)) where "
+              + "\(history.entry(covering: entry.header.baseOffset).map { Self.text($0.header) } ?? "nothing") was committed before")
+        }
+      } else if entry.header.baseOffset == history.end {
+        history.append(entry)
+      } else {
+        return world.fail("\(worker.process.name) \(id) commits \(Self.text(entry.header)), but the history ends at \(history.end)")
+      }
+      next += 1
+    }
+    worker.mirror.proved(id, next)
+  }
+
+  func history(_ id: PartitionID) -> History {
+    if let known = histories[id] { return known }
+    let made = History(id)
+    histories[id] = made
+    return made
+  }
+
+  /// R6: whoever may be elected holds everything that was committed; under fsync, on its disk.
+  private func checkElectable() {
+    guard let truth else { return }
+    for record in truth.partitions {
+      guard let history = histories[record.id], !history.entries.isEmpty else { continue }
+      for member in record.isr + record.eligible {
+        guard let name = truth.node(member.node)?.name, let worker = cluster.workers.first(where: { $0.process.name == name }),
+          worker.process.isAlive, let node = worker.node
+        else { continue }
+        // Another disk, or under `replicated` another process, is not electable whatever the record says.
+        guard node.directory.identity.storage == member.storage,
+          isSynced || node.directory.identity.incarnation == member.incarnation
+        else { continue }
+        check(worker, record.id, history)
+      }
+    }
+  }
+
+  private func check(_ worker: WorkerHost, _ id: PartitionID, _ history: History) {
+    let log = worker.mirror.logs[id] ?? LogMirror.Log()
+    // Under `replicated` what is in memory counts, and the disk comes later.
+    guard isSynced else { return }
+    guard log.durableEnd >= history.end else {
+      return world.fail(
+        "commit set outside electable set: \(worker.process.name) may be elected for \(id) and has \(log.durableEnd) on its disk "
+          + "(its log ends at \(log.end)) of the \(history.end) committed")
+    }
+    // Newest first: what agrees there, agrees before by the log's own rule; the whole is compared as it commits.
+    guard let last = history.entries.last, let index = log.index(of: last.header.baseOffset), log.entries[index].hash == last.hash else {
+      return world.fail(
+        "\(worker.process.name) may be elected for \(id) and has another entry than the committed one before \(history.end)")
+    }
+  }
+
+  // MARK: States
+
+  /// Replicas at the same offset have the same state (R14).
+  func compareStates() {
+    for worker in cluster.workers {
+      for partition in worker.partitions {
+        let state = partition.state
+        guard state.applied == partition.replica.commit, state.applied > .zero else { continue }
+        compare(state.digest(), partition.id, state.applied, worker.process.name)
+      }
+      if let node = worker.node, worker.process.isAlive { checkBounds(worker, node) }
+    }
+  }
+
+  private func compare(_ digest: UInt64, _ id: PartitionID, _ offset: Offset, _ name: String) {
+    let history = history(id)
+    if let known = history.digests[offset] {
+      guard known.digest == digest else {
+        return world.fail("\(id) at \(offset): \(name) has another state than \(known.by) had (R14)")
+      }
+    } else {
+      history.digests[offset] = (digest, name)
+    }
+  }
+
+  private func checkBounds(_ worker: WorkerHost, _ node: WorkerNode) {
+    for loop in node.loops where loop.shard.requestsUnderWay > node.config.requestsMax + 64 {
+      world.fail("\(worker.process.name) has \(loop.shard.requestsUnderWay) requests under way, of at most \(node.config.requestsMax)")
+    }
+    if node.journal.pendingBytes > node.journal.options.pendingBytesMax {
+      world.fail("\(worker.process.name)'s journal has too much pending")
+    }
+    if world.threads.count > 300 { world.fail("\(world.threads.count) threads") }
+  }
+
+  static func text(_ header: LogRecord) -> String {
+    "\(header.kind) \(header.baseOffset)..<\(header.endOffset) of \(header.epoch)"
+  }
+}

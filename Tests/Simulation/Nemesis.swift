@@ -1,0 +1,197 @@
+import Wire
+
+@testable import Coordinator
+@testable import Worker
+
+enum Fault: String, CaseIterable {
+  case kill, powerLoss, powerLossOfAll, pause, wipe, corrupt, failedSync, fullDisk, slowDisk
+  case cutBothWays, cutOneWay, partialCut, delay, loss, reset
+  case coordinatorKill, coordinatorPause, clockJump, swap
+}
+
+/// Brings the plan's faults, and takes care that no run loses more disks than the rules can bear.
+final class Nemesis {
+  private unowned let cluster: Cluster
+  private var isActive = false
+  private(set) var done: [Fault: Int] = [:]
+  private var bundle = 0
+
+  init(_ cluster: Cluster) { self.cluster = cluster }
+
+  private var world: World { cluster.world }
+
+  func begin() {
+    isActive = !cluster.plan.faults.isEmpty
+    if isActive { schedule() }
+  }
+
+  private func schedule() {
+    world.after(cluster.plan.faultInterval / 4 + world.random.within(0...cluster.plan.faultInterval * 3 / 2), nil) { [unowned self] in
+      guard isActive else { return }
+      bring(world.random.pick(cluster.plan.faults.sorted { $0.rawValue < $1.rawValue }))
+      schedule()
+    }
+  }
+
+  /// Everything is mended.
+  func end() {
+    isActive = false
+    world.note("the faults end")
+    cluster.network.heal()
+    for coordinator in cluster.coordinators {
+      coordinator.process.goOn()
+      coordinator.start()
+    }
+    for worker in cluster.workers {
+      worker.process.goOn()
+      worker.process.skew = 0
+      worker.disk.capacity = 64 << 20
+      worker.disk.slowness = 0
+      worker.disk.failingSyncs = 0
+      if !worker.process.isAlive { world.after(.milliseconds(50), nil) { worker.start() } }
+    }
+  }
+
+  private func bring(_ fault: Fault) {
+    let worker = world.random.pick(cluster.workers)
+    let coordinator = world.random.pick(cluster.coordinators)
+    let long = world.random.within(.milliseconds(20)...(world.random.below(3) == 0 ? .seconds(8) : .seconds(2)))
+    var happened = true
+    switch fault {
+    case .kill where isVolatile && !mayLose(worker), .powerLoss where isVolatile && !mayLose(worker): return
+    case .kill: happened = stop(worker, for: long) { worker.kill() }
+    case .powerLoss: happened = stop(worker, for: long) { worker.kill(power: false) }
+    case .powerLossOfAll:
+      guard cluster.plan.settings.durability == .fsync, world.random.below(3) == 0 else { return }
+      for worker in cluster.workers {
+        _ = stop(worker, for: world.random.within(.milliseconds(20) ... .seconds(2))) { worker.kill(power: false) }
+      }
+    case .pause:
+      guard worker.process.isAlive, !worker.process.isStopped else { return }
+      note(fault, worker.process.name)
+      worker.process.stop()
+      later(long) { worker.process.goOn() }
+    case .wipe:
+      guard mayLose(worker) else { return }
+      happened = stop(worker, for: long) {
+        worker.kill()
+        worker.wipe()
+      }
+    case .corrupt:
+      guard mayLose(worker) else { return }
+      worker.isTampered = true
+      happened = stop(worker, for: long) {
+        worker.kill()
+        _ = worker.disk.corrupt(world.random.below(4) == 0 ? "/storage-" : "/journal/")
+      }
+    case .failedSync:
+      guard mayLose(worker), worker.process.isAlive else { return }
+      worker.isTampered = true
+      worker.disk.failingSyncs = 1
+    case .fullDisk:
+      guard worker.process.isAlive else { return }
+      worker.disk.capacity = worker.disk.usedBytes + world.random.below(1 << 18)
+      later(long) { worker.disk.capacity = 64 << 20 }
+    case .slowDisk:
+      worker.disk.slowness = .milliseconds(20 + UInt64(world.random.below(400)))
+      later(long) { worker.disk.slowness = 0 }
+    case .cutBothWays, .cutOneWay, .partialCut: cut(fault, worker.process, for: long)
+    case .delay, .loss: disturb(fault, for: long)
+    case .reset:
+      guard let end = (worker.process.ends.isEmpty ? nil : world.random.pick(worker.process.ends)) else { return }
+      end.breakDown()
+    case .coordinatorKill:
+      guard coordinator.process.isAlive else { return }
+      coordinator.kill()
+      later(long) { coordinator.start() }
+    case .coordinatorPause:
+      guard coordinator.process.isAlive, !coordinator.process.isStopped else { return }
+      coordinator.process.stop()
+      later(long) { coordinator.process.goOn() }
+    case .clockJump: worker.process.skew = Int64(world.random.below(20_000)) - 8_000
+    case .swap:
+      bundle = world.random.below(Bundles.all.count)
+      cluster.publish(bundle)
+    }
+    if happened { note(fault, worker.process.name) }
+  }
+
+  /// Under `replicated` a process that dies takes its replicas with it (R6).
+  private var isVolatile: Bool { cluster.plan.settings.durability == .replicated }
+
+  private func note(_ fault: Fault, _ name: String) {
+    done[fault, default: 0] += 1
+    world.note("fault: \(fault.rawValue) (\(name))")
+  }
+
+  /// Mended after a while, unless everything has been before.
+  private func later(_ delay: UInt64, _ body: @escaping () -> Void) { world.after(delay, nil, body) }
+
+  private func stop(_ worker: WorkerHost, for long: UInt64, _ body: () -> Void) -> Bool {
+    guard worker.process.isAlive else { return false }
+    body()
+    later(long) { worker.start() }
+    return true
+  }
+
+  /// Whether all partitions keep an electable replica with its disk when this worker's disk is lost: one more loss than
+  /// that, and what was acknowledged may be gone.
+  private func mayLose(_ worker: WorkerHost) -> Bool {
+    guard cluster.workers.allSatisfy({ $0 === worker || !$0.isTampered }), let truth = cluster.checks.truth else { return false }
+    guard let own = truth.node(named: worker.process.name) else { return true }
+    return truth.partitions.allSatisfy { record in
+      let others = (record.isr + record.eligible).filter { $0.node != own.id }
+      return others.contains { member in
+        guard let node = truth.node(member.node), let other = cluster.workers.first(where: { $0.process.name == node.name }) else {
+          return false
+        }
+        return other.storage == member.storage
+          && (cluster.plan.settings.durability == .fsync || (other.process.isAlive && other.node?.me.incarnation == member.incarnation))
+      }
+    }
+  }
+
+  // MARK: Network
+
+  private func cut(_ fault: Fault, _ victim: Process, for long: UInt64) {
+    let network = cluster.network
+    var pairs: [(Process, Process)] = []
+    let others = network.processes.filter { $0 !== victim }
+    switch fault {
+    case .cutBothWays: for other in others { pairs += [(victim, other), (other, victim)] }
+    case .cutOneWay:
+      let isDeaf = world.random.below(2) == 0
+      for other in others { pairs.append(isDeaf ? (other, victim) : (victim, other)) }
+    default:
+      for other in others where world.random.below(2) == 0 {
+        if world.random.below(3) > 0 { pairs.append((victim, other)) }
+        if world.random.below(3) > 0 { pairs.append((other, victim)) }
+      }
+    }
+    for (from, to) in pairs { network[from, to].isCut = true }
+    later(long) {
+      for (from, to) in pairs { network[from, to].isCut = false }
+      network.release()
+    }
+  }
+
+  private func disturb(_ fault: Fault, for long: UInt64) {
+    let network = cluster.network
+    let from = world.random.pick(network.processes)
+    let delay: UInt64 = .milliseconds(1 + UInt64(world.random.below(300)))
+    let loss = 1 + Double(world.random.below(30))
+    for to in network.processes where to !== from {
+      for (a, b) in [(from, to), (to, from)] {
+        if fault == .delay { network[a, b].extraDelay = delay } else { network[a, b].loss = loss }
+      }
+    }
+    later(long) {
+      for to in network.processes where to !== from {
+        for (a, b) in [(from, to), (to, from)] {
+          network[a, b].extraDelay = 0
+          network[a, b].loss = 0
+        }
+      }
+    }
+  }
+}

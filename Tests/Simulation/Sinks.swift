@@ -1,0 +1,41 @@
+import Foundation
+import Wire
+
+/// Whoever reads the workers' outboxes: takes each file of decisions as it is closed.
+final class Sinks {
+  struct Key: Hashable {
+    var partition: UInt32
+    var offset: UInt64
+  }
+
+  private let world: World
+  private(set) var seen: [Key: String] = [:]
+  private var alerts: [Key: String] = [:]
+
+  init(_ world: World) { self.world = world }
+
+  func renamed(_ path: String, _ bytes: [UInt8]) {
+    guard path.hasSuffix(".ndjson"), let name = path.split(separator: "/").last else { return }
+    if name.hasPrefix("decisions-") { take(bytes, &seen, "decision") }
+    if name.hasPrefix("alerts-") { take(bytes, &alerts, "alert") }
+  }
+
+  private func take(_ bytes: [UInt8], _ into: inout [Key: String], _ what: String) {
+    for line in bytes.split(separator: 10) {
+      let text = String(decoding: line, as: UTF8.self)
+      guard let partition = Self.number("partition", text), let offset = Self.number("offset", text) else {
+        return world.fail("a sink got a line that it can't read: \(text)")
+      }
+      let key = Key(partition: UInt32(partition), offset: offset)
+      if let before = into[key], before != text {
+        return world.fail("the sinks got two different \(what)s for partition \(partition) offset \(offset): \(before) and \(text)")
+      }
+      into[key] = text
+    }
+  }
+
+  static func number(_ field: String, _ line: String) -> UInt64? {
+    guard let range = line.range(of: "\"\(field)\":") else { return nil }
+    return UInt64(line[range.upperBound...].prefix { $0.isNumber })
+  }
+}
