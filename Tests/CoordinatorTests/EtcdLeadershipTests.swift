@@ -103,10 +103,15 @@ import Wire
     let prefix = EtcdProcess.prefix()
     let both = [try await Self.start(Self.config(etcd, prefix)), try await Self.start(Self.config(etcd, prefix))]
     let (before, leader) = try await Self.map(of: both)
-    let watcher = try await Peer.connect(to: both[leader], role: .client, name: "c")
+    let watcher = try await Peer.connect(to: both[leader], role: .admin, name: "a")
     etcd.stop(0)
     // Who can't tell any more whether he leads does not lead.
     await #expect(throws: LinkError.self) { while true { _ = try await watcher.next(Status.self) } }
+    // A client that starts now still gets the map to submit by, and nobody changes anything.
+    let client = try await Peer.connect(to: both[leader], role: .client, name: "c")
+    #expect(try await client.ask(MapRequest(), for: ClusterMap.self) == before)
+    let worker = try? await Peer.connect(to: both[leader], role: .node, name: "w1")
+    await #expect(throws: (any Error).self) { _ = try await worker?.ask(TestMessages.join("w1"), for: JoinAccepted.self) }
     try etcd.start(0)
     let (after, _) = try await Self.map(of: both)
     #expect(after == before)

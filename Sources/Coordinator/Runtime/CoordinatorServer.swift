@@ -26,6 +26,9 @@ final class CoordinatorServer: @unchecked Sendable {
   private var lastTerm: UInt64 = 0
   /// The leader's address, where it is another and known.
   private var leader: String?
+  /// What this coordinator knew when it last led: still right while nobody else leads, because then nothing changes (R11).
+  private var lastMap: ClusterMap?
+  private var standbyTicks = 0
   private var actions: [CoordinatorAction] = []
   private var links: [SessionID: CoordinatorLink] = [:]
   private var lastSession: UInt64 = 0
@@ -80,6 +83,10 @@ final class CoordinatorServer: @unchecked Sendable {
     guard !isStopping else { return }
     lastTerm += 1
     leader = nil
+    // Clients that were served without a leader watch nothing yet.
+    for link in links.values where link.role == .client {
+      link.close(Failure(.unavailable, "a coordinator has been elected: connect again"))
+    }
     ownIdentity.withLock { $0.cluster = state.cluster.id }
     term = Term(number: lastTerm, store: store, core: CoordinatorCore(state, policy, now: Self.now() + grace))
     logger.info(
@@ -96,11 +103,38 @@ final class CoordinatorServer: @unchecked Sendable {
   func standBy(leader: String?) {
     loop.preconditionInEventLoop()
     self.leader = leader
-    guard term != nil else { return }
-    logger.warning("coordinator does not lead any more", metadata: ["leader": "\(leader ?? "none")"])
-    term = nil
-    encodedMap = nil
-    for link in links.values where link.role != .coordinator { sendOn(link) }
+    if let term {
+      logger.warning("coordinator does not lead any more", metadata: ["leader": "\(leader ?? "none")"])
+      lastMap = term.core.state.map
+      self.term = nil
+      encodedMap = nil
+    }
+    for link in links.values where !mayStay(link) { sendOn(link) }
+  }
+
+  /// Who is not sent on by a standby: other coordinators, which only look whether it lives; and clients while nobody leads,
+  /// who need a map to submit by and are told the last one.
+  private func mayStay(_ link: CoordinatorLink) -> Bool {
+    link.role == .coordinator || link.role == .client && leader == nil && lastMap != nil
+  }
+
+  private func answerStandingBy(_ session: SessionID, _ correlation: UInt64, _ request: CoordinatorRequest) {
+    guard let link = links[session] else { return }
+    switch request {
+    case .map, .watch:
+      if mayStay(link), let lastMap { return link.send(.map(lastMap), correlation: correlation) }
+      sendOn(link)
+    default: sendOn(link)
+    }
+  }
+
+  /// Clients that were told the last map look around every two seconds: this coordinator may be the only one that does not
+  /// know who leads.
+  private func lookElsewhere(_ input: CoordinatorInput) {
+    guard case .tick = input else { return }
+    standbyTicks += 1
+    guard standbyTicks % 100 == 0 else { return }
+    for link in links.values where link.role == .client { sendOn(link) }
   }
 
   private func sendOn(_ link: CoordinatorLink) {
@@ -118,8 +152,7 @@ final class CoordinatorServer: @unchecked Sendable {
   func opened(_ link: CoordinatorLink) {
     guard !isStopping else { return link.close(Failure(.shuttingDown, "the coordinator is shutting down")) }
     links[link.session] = link
-    // Other coordinators hold a connection to see whether this one lives.
-    if term == nil, link.role != .coordinator { sendOn(link) }
+    if term == nil, !mayStay(link) { sendOn(link) }
   }
 
   func closed(_ session: SessionID) {
@@ -129,7 +162,11 @@ final class CoordinatorServer: @unchecked Sendable {
 
   func take(_ input: CoordinatorInput) {
     loop.preconditionInEventLoop()
-    guard !isStopping, term != nil else { return }
+    guard !isStopping else { return }
+    if term == nil, case .request(let session, let correlation, let request) = input {
+      return answerStandingBy(session, correlation, request)
+    }
+    guard term != nil else { return lookElsewhere(input) }
     // Taken out meanwhile: an attempt to connect that fails at once leads back here.
     var batch: [CoordinatorAction] = []
     swap(&batch, &actions)
