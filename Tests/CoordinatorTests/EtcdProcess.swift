@@ -109,16 +109,24 @@ final class EtcdProcess: @unchecked Sendable {
       wait {
         var words = ["etcdctl", "--endpoints", "127.0.0.1:\(member.port)", "endpoint", "health"]
         if let tls { words += ["--cacert", tls.authority, "--cert", tls.certificate, "--key", tls.key] }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["ETCDCTL_API=3"] + words
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return false }
-        process.waitUntilExit()
-        return process.terminationStatus == 0
+        return Self.succeeds(["/usr/bin/env", "ETCDCTL_API=3"] + words)
       }
     }
+  }
+
+  /// Not by Foundation's Process, which now and then misses a child's end.
+  private static func succeeds(_ words: [String]) -> Bool {
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    for descriptor in [1, 2] as [Int32] { posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_WRONLY, 0) }
+    var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+    defer { for argument in arguments { free(argument) } }
+    var pid = pid_t()
+    guard posix_spawn(&pid, words[0], &actions, nil, &arguments, environ) == 0 else { return false }
+    var status: Int32 = 0
+    while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+    return status == 0
   }
 
   private func wait(_ condition: () -> Bool) -> Bool {

@@ -159,6 +159,8 @@ actor EtcdAuthority: Authority {
 
   private func lead(_ term: EtcdTerm, leaseSeconds: Int, _ server: CoordinatorServer) async {
     self.term = term
+    // Won while the coordinator is ending.
+    if Task.isCancelled { term.end() }
     known = nil
     watch?.close()
     watch = nil
