@@ -11,7 +11,8 @@ struct Assay: AsyncParsableCommand {
       CommandGroup(
         name: "Clusters:",
         subcommands: [
-          DevCommand.self, NodeCommand.self, OperationCommand.self, BundleCommand.self, CertsCommand.self, InspectCommand.self,
+          DevCommand.self, NodeCommand.self, PartitionCommand.self, OperationCommand.self, BundleCommand.self, CertsCommand.self,
+          InspectCommand.self,
         ]),
       CommandGroup(name: "Data:", subcommands: [SubmitCommand.self, GenerateCommand.self, TrainCommand.self, DemoCommand.self]),
     ])

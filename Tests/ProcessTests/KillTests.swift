@@ -6,7 +6,7 @@ import Testing
 struct KillTests {
   /// Streams `count` transactions and calls `disturb` with the number of rows decided so far, once for each of `at`.
   /// Returns how many decisions stand in the workers' files more than once.
-  private func stream(_ cluster: TestCluster, count: Int, at: [Int], disturb: (Int) throws -> Void) throws -> Int {
+  func stream(_ cluster: TestCluster, count: Int, at: [Int], disturb: (Int) throws -> Void) throws -> Int {
     let input = "\(cluster.directory)/input.ndjson"
     let output = "\(cluster.directory)/decided.ndjson"
     let made = try AssayBinary.run([

@@ -11,6 +11,8 @@ enum OperationText {
     case .undrain(let node): "undrain \(name(node))"
     case .move(let partition, let from, let to): "move \(partition) from \(name(from)) to \(name(to))"
     case .handOver(let partition, let to): "hand \(partition) over to \(name(to))"
+    case .split(let partition, let at): "split \(partition) at \(at)"
+    case .merge(let a, let b): "merge \(a) and \(b)"
     case .forceElection(let partition, let node, let reason): "force-elect \(name(node)) for \(partition): \(reason)"
     }
   }

@@ -32,6 +32,8 @@ final class SubmitBatch {
   private(set) var bytes: [UInt8] = []
   private(set) var rows: [Row] = []
   var correlation: UInt64 = 0
+  /// In flight, the map by which it was sent.
+  var map = MapVersion.none
   /// Nanoseconds: filling, when it leaves at the latest; in flight, when it is given up; waiting, when it is sent again.
   var due: Int64 = 0
   /// No row has to be given up before.

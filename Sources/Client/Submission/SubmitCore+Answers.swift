@@ -114,7 +114,11 @@ extension SubmitCore {
   private func sendAgain(_ batch: SubmitBatch, after floor: Int64, _ now: ClientTime, _ report: Report) {
     guard !batch.rows.isEmpty else { return recycle(batch) }
     let attempts = batch.rows.reduce(0) { max($0, Int($1.attempts)) }
-    let due = now.nanoseconds + max(floor, options.backoff.delay(after: attempts, using: &generator))
+    var due = now.nanoseconds + max(floor, options.backoff.delay(after: attempts, using: &generator))
+    // Sealed for a split or a merge, and those that take its place are known by now.
+    if batch.map < mapVersion, batch.rows.contains(where: { $0.failure == .sealed }) {
+      due = min(due, now.nanoseconds + options.backoff.base)
+    }
     batch.due = due
     giveUp(batch, now, report) { $0.giveUpAt <= due || Int($0.attempts) >= options.attemptsMax }
   }

@@ -12,7 +12,7 @@ final class SubmitCore {
   private(set) var pipes: [SubmitPipe] = []
   private var pipeOfNode: [NodeID: Int] = [:]
   private var routes = RouteTable()
-  private var mapVersion = MapVersion.none
+  private(set) var mapVersion = MapVersion.none
   /// Rows whose partition has no primary, oldest first; they wait for a map.
   private var parked: [SubmitBatch] = []
   /// Batches to be sent again at their `due`.
@@ -101,6 +101,7 @@ final class SubmitCore {
     for pipe in pipes {
       while let batch = pipe.next(options, now.nanoseconds) {
         correlation += 1
+        batch.map = mapVersion
         let submit = batch.send(options, correlation: correlation, now, resent: &resent)
         send(pipe, correlation, submit, batch)
       }

@@ -22,6 +22,7 @@ public enum CoordinatorAnswer: Equatable, Sendable {
   case proposal(ISRAnswer)
   case published(BundlePublished)
   case status(Status)
+  case succession(SuccessionCommand)
   case operationStarted(OperationStarted)
   case operations(Operations)
   case failure(Failure)

@@ -17,6 +17,7 @@ extension CoordinatorCore {
         answer(.failure(Failure(.notFound, "there is no bundle \(id) here")))
       }
     case .status: answer(.status(status(now)))
+    case .succession(let report): heard(report, session, now, &actions)
     case .operations(let id): answer(operations(id))
     case .startOperation(let start, _) where start.isDryRun:
       switch ClusterDraft(state, liveness(now)).plan(start.request) {
@@ -47,7 +48,11 @@ extension CoordinatorCore {
         actions.append(.send(session, correlation: correlation, .joined(accepted)))
         watchers[session] = Watcher(correlation: 0, known: .none, lastPush: .min / 2)
       case .proposalAnswered(let session, let correlation, let outcome, let partition):
-        let record = state.partition(partition)!
+        guard let record = state.partition(partition) else {
+          let failure = Failure(.notFound, "there is no partition \(partition) any more")
+          actions.append(.send(session, correlation: correlation, .failure(failure)))
+          continue
+        }
         actions.append(.send(session, correlation: correlation, .proposal(ISRAnswer(outcome: outcome, record: record))))
       case .bundlePublished(let session, let correlation, let bundle):
         let phase: BundlePublished.State =

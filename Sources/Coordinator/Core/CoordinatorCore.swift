@@ -15,6 +15,8 @@ public struct CoordinatorCore: Sendable {
   /// Which worker a connection speaks for.
   var sessions: [SessionID: NodeID] = [:]
   var watchers: [SessionID: Watcher] = [:]
+  /// Of the splits and merges under way.
+  var successions: [OperationID: SuccessionProgress] = [:]
 
   /// Requests for changes, in order of arrival.
   var waiting: [Waiting] = []
@@ -75,6 +77,7 @@ public struct CoordinatorCore: Sendable {
     }
     if case .idle = phase { advance(now, &actions) }
     pushMaps(now, &actions)
+    driveSuccessions(now, &actions)
   }
 
   /// R11: when the coordinator itself has slept, it has heard nobody because it did not listen.
@@ -132,6 +135,12 @@ public struct CoordinatorCore: Sendable {
           draft.effects.append(.failed(session, correlation: correlation, failure))
         }
       case .propose(let proposal):
+        // What it was about has been split or merged since it was asked.
+        guard draft.state.partition(proposal.partition) != nil else {
+          let failure = Failure(.notFound, "there is no partition \(proposal.partition) any more")
+          draft.effects.append(.failed(session, correlation: correlation, failure))
+          continue
+        }
         let mayWait = now - item.since < policy.proposalPatienceMilliseconds
         if let outcome = draft.decide(proposal, mayWait: mayWait) {
           draft.effects.append(.proposalAnswered(session, correlation: correlation, outcome, proposal.partition))
@@ -156,7 +165,7 @@ public struct CoordinatorCore: Sendable {
         } else {
           draft.effects.append(.operationAborted(session, correlation: correlation, id))
         }
-      case .heartbeat, .map, .watch, .bundle, .status, .operations:
+      case .heartbeat, .map, .watch, .bundle, .status, .operations, .succession:
         preconditionFailure("only requests for changes wait")
       }
     }

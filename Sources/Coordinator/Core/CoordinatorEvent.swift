@@ -20,6 +20,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
   case bundleActivated(BundleID)
   case operationStarted(OperationID, String, by: String)
   case operationEnded(OperationID, String, OperationRecord.State, note: String)
+  case partitionsReplaced([PartitionID], by: [PartitionID], sealedMilliseconds: Int64)
   case settingsChanged
   case pauseNoticed(milliseconds: Int64)
   case conflict
@@ -57,6 +58,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
     case .bundleActivated: "bundle activated"
     case .operationStarted: "operation started"
     case .operationEnded: "operation is over"
+    case .partitionsReplaced: "partitions have been replaced by their successors"
     case .settingsChanged: "cluster settings changed by the configuration"
     case .pauseNoticed: "the coordinator was paused; all leases start anew"
     case .conflict: "the store was changed by another coordinator; reading it again"
@@ -87,6 +89,11 @@ public enum CoordinatorEvent: Equatable, Sendable {
     case .operationEnded(let id, let what, let state, let note):
       [("operation", "\(id)"), ("kind", what), ("state", "\(state)"), ("note", note)]
     case .pauseNoticed(let milliseconds): [("milliseconds", "\(milliseconds)")]
+    case .partitionsReplaced(let parents, let children, let milliseconds):
+      [
+        ("parents", parents.map { "\($0)" }.joined(separator: " ")), ("children", children.map { "\($0)" }.joined(separator: " ")),
+        ("sealed_ms", "\(milliseconds)"),
+      ]
     case .settingsChanged, .conflict: []
     }
   }

@@ -44,6 +44,7 @@ public enum CoordinatorRequest: Sendable {
   case publish(PublishBundle)
   case bundle(BundleID)
   case status
+  case succession(SuccessionReport)
   /// `by` names whoever asks, as its certificate does.
   case startOperation(StartOperation, by: String)
   case operations(OperationID?)

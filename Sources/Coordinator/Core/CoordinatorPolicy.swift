@@ -25,6 +25,11 @@ public struct CoordinatorPolicy: Sendable {
   /// Distance between two maps pushed to a watcher, but for those that move a primary.
   public var pushMilliseconds: Int64 = 20
 
+  /// Distance between two tellings of what is to be done in a split or a merge.
+  public var successionMilliseconds: Int64 = 100
+  /// A split or a merge that is not done after this is given up: clients wait for its keys.
+  public var sealedMillisecondsMax: Int64 = 5_000
+
   /// Requests that may wait for a commit; more are refused as `busy`.
   public static let waitingMax = 65_536
   public static let bundlesMax = 1_000

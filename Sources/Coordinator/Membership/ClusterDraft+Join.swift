@@ -23,7 +23,8 @@ extension ClusterDraft {
   }
 
   private func isAhead(_ seen: Join.SeenRecord) -> Bool {
-    guard let record = state.partition(seen.partition) else { return true }
+    // One that is not here any more was split or merged (R12).
+    guard let record = state.partition(seen.partition) else { return seen.partition >= state.nextPartition }
     return seen.version > record.version || seen.epoch > record.epoch
   }
 

@@ -68,6 +68,23 @@ struct ClusterDraft {
     precondition(state.partitions.isEmpty, "partitions are founded once")
     state.partitions = partitions
     changedPartitions.formUnion(partitions.map(\.id))
+    state.nextPartition = PartitionID((partitions.map(\.id.rawValue).max() ?? 0) + 1)
+  }
+
+  /// R12: others take the place of these. Together they have the same keys.
+  mutating func replacePartitions(_ old: [PartitionID], with new: [PartitionRecord]) {
+    precondition(new.allSatisfy { $0.id < state.nextPartition && state.partition($0.id) == nil }, "ids are taken before, and once")
+    state.partitions.removeAll { old.contains($0.id) }
+    state.partitions.append(contentsOf: new)
+    state.partitions.sort { $0.range.first < $1.range.first }
+    changedPartitions.formUnion(old + new.map(\.id))
+    if let problem = state.map.problem { preconditionFailure(problem) }
+  }
+
+  /// R2: an id is given once.
+  mutating func takePartitionID() -> PartitionID {
+    defer { state.nextPartition = PartitionID(state.nextPartition.rawValue + 1) }
+    return state.nextPartition
   }
 
   mutating func updateRollout(_ body: (inout RolloutRecord) -> Void) { body(&state.rollout) }
@@ -89,14 +106,20 @@ struct ClusterDraft {
     func replace(_ key: MetadataKey, _ value: [UInt8]) {
       transaction.replace(key, at: base.revisions[key] ?? 0, with: value)
     }
+    func remove(_ key: MetadataKey) {
+      transaction.conditions.append(.init(key: key, revision: base.revisions[key] ?? 0))
+      transaction.deletes.append(key)
+    }
     for id in changedNodes.sorted() where state.node(id) != base.node(id) { replace(.node(id), state.node(id)!.encoded) }
-    for id in changedPartitions.sorted() { replace(.partition(id), state.partition(id)!.encoded) }
+    for id in changedPartitions.sorted() where state.partition(id) != base.partition(id) {
+      if let record = state.partition(id) { replace(.partition(id), record.encoded) } else { remove(.partition(id)) }
+    }
+    if state.nextPartition != base.nextPartition { replace(.nextPartition, PartitionCounter(next: state.nextPartition).encoded) }
     for id in changedOperations.sorted() where state.operation(id) != base.operation(id) {
       if let record = state.operation(id) {
         replace(.operation(id), record.encoded)
       } else {
-        transaction.conditions.append(.init(key: .operation(id), revision: base.revisions[.operation(id)] ?? 0))
-        transaction.deletes.append(.operation(id))
+        remove(.operation(id))
       }
     }
     if state.rollout != base.rollout { replace(.rollout, state.rollout.encoded) }
@@ -142,5 +165,7 @@ extension ClusterDraft {
     var settled: Set<NodeID> = []
     /// Nodes gone for so long that their replicas are placed anew.
     var lost: Set<NodeID> = []
+    /// What the workers have said of splits and merges under way.
+    var successions: [OperationID: SuccessionProgress] = [:]
   }
 }

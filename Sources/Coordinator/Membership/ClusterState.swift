@@ -9,6 +9,8 @@ public struct ClusterState: Equatable, Sendable {
   /// Ascending by range; tile the key space, or are none before the bootstrap.
   public internal(set) var partitions: [PartitionRecord]
   public internal(set) var rollout: RolloutRecord
+  /// The id of the next partition. Those below have been given, and are never given again (R2).
+  public internal(set) var nextPartition: PartitionID
   /// Ascending by id: those under way, and the newest of those that are over.
   public internal(set) var operations: [OperationRecord]
   /// Bundles in the store.
@@ -33,6 +35,7 @@ public struct ClusterState: Equatable, Sendable {
     cluster = try Self.value(.cluster, snapshot)
     settings = try Self.value(.settings, snapshot)
     rollout = try Self.value(.rollout, snapshot)
+    nextPartition = PartitionID(1)
     nodes = []
     partitions = []
     operations = []
@@ -48,9 +51,14 @@ public struct ClusterState: Equatable, Sendable {
         operations.append(try Self.value(key, snapshot))
       } else if key.text.hasPrefix(MetadataKey.bundlePrefix), let id = BundleID(key.text.dropFirst(MetadataKey.bundlePrefix.count)) {
         bundles.insert(id)
-      } else if ![.cluster, .settings, .rollout].contains(key) {
+      } else if ![.cluster, .settings, .rollout, .nextPartition].contains(key) {
         throw MetadataStoreError(.format, "the store holds '\(key)', which this version does not know: run the newer version that wrote it")
       }
+    }
+    if snapshot.entries[.nextPartition] != nil {
+      nextPartition = (try Self.value(.nextPartition, snapshot) as PartitionCounter).next
+    } else if let last = partitions.map(\.id).max() {
+      nextPartition = PartitionID(last.rawValue + 1)
     }
     operations.sort { $0.id < $1.id }
     partitions.sort { $0.range.first < $1.range.first }

@@ -113,6 +113,7 @@ extension CoordinatorCore {
 
   func liveness(_ now: Int64) -> ClusterDraft.Liveness {
     var liveness = ClusterDraft.Liveness()
+    liveness.successions = successions(now)
     for record in state.nodes {
       guard let presence = presences[record.id] else { continue }
       liveness.bundles[record.id] = presence.bundles

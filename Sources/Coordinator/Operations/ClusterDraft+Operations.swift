@@ -11,6 +11,8 @@ extension ClusterDraft {
     switch request {
     case .drain(let node): planDrain(node)
     case .undrain(let node): planUndrain(node)
+    case .split(let id, let at): planSplit(id, at: at)
+    case .merge(let a, let b): planMerge(a, b)
     case .move, .handOver, .forceElection: .failure(Self.unsupported(request))
     }
   }
@@ -20,6 +22,7 @@ extension ClusterDraft {
     switch request {
     case .drain(let node): beginDrain(node)
     case .undrain(let node): undrain(node, by: id)
+    case .split, .merge: beginSuccession(id, request)
     case .move, .handOver, .forceElection: break
     }
   }
@@ -29,6 +32,7 @@ extension ClusterDraft {
     switch record.request {
     case .drain(let node): advanceDrain(record, node, policy)
     case .undrain: finish(record.id)
+    case .split, .merge: advanceSuccession(record)
     case .move, .handOver, .forceElection: end(record.id, .failed, "not supported")
     }
   }
@@ -39,6 +43,7 @@ extension ClusterDraft {
     case .drain(let node):
       updateNode(node) { $0.draining = false }
       end(record.id, .aborted, "given up; \(state.name(node)) may have work again")
+    case .split, .merge: abortSuccession(record)
     case .undrain, .move, .handOver, .forceElection: end(record.id, .aborted, "given up")
     }
     return nil
@@ -76,8 +81,10 @@ extension ClusterDraft {
     if state.operations.count >= ClusterState.operationsMax {
       return Failure(.busy, "\(state.operations.count) operations are on record, and no more are taken", isRetriable: false)
     }
-    guard let partition = request.partition, let other = state.openOperations.first(where: { $0.request.partition == partition })
-    else { return nil }
+    let others = state.openOperations.lazy.compactMap { other in
+      request.partitions.first(where: other.request.partitions.contains).map { ($0, other) }
+    }
+    guard let (partition, other) = others.first else { return nil }
     return Failure(.conflict, "\(partition) is being worked on by operation \(other.id) (\(other.request.name)): wait for it, or abort it")
   }
 

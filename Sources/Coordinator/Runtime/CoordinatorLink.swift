@@ -41,6 +41,7 @@ final class CoordinatorLink: LinkDelegate {
     case .statusRequest:
       _ = try StatusRequest(reading: payload)
       return .status
+    case .successionReport: return .succession(try SuccessionReport(reading: payload))
     case .startOperation: return .startOperation(try StartOperation(reading: payload), by: "\(peer.identity)")
     case .operationsRequest: return .operations(try OperationsRequest(reading: payload).id)
     case .abortOperation: return .abortOperation(try AbortOperation(reading: payload).id)
@@ -72,6 +73,7 @@ final class CoordinatorLink: LinkDelegate {
     case .status(let message): link.send(message, correlation: correlation, compressed: true)
     case .operationStarted(let message): link.send(message, correlation: correlation)
     case .operations(let message): link.send(message, correlation: correlation, compressed: true)
+    case .succession(let message): link.send(message, correlation: correlation)
     case .failure(let message): link.send(message, correlation: correlation)
     }
   }

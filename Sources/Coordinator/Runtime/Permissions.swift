@@ -4,7 +4,7 @@ import Wire
 enum Permissions {
   static func roles(for kind: FrameKind) -> Set<LinkIdentity.Role> {
     switch kind {
-    case .join, .heartbeat, .isrProposal: [.node]
+    case .join, .heartbeat, .isrProposal, .successionReport: [.node]
     case .publishBundle, .startOperation, .operationsRequest, .abortOperation: [.admin]
     case .bundleRequest: [.node, .admin]
     case .mapRequest, .watchMap, .statusRequest: [.node, .client, .admin, .coordinator]

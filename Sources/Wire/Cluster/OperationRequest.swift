@@ -10,6 +10,10 @@ public enum OperationRequest: WireValue {
   case handOver(PartitionID, to: NodeID)
   /// R6: have a replica lead that may lack what was acknowledged. The partition goes on under a new id.
   case forceElection(PartitionID, NodeID, reason: String)
+  /// R12: two partitions take the place of one, the second from the key `at` on.
+  case split(PartitionID, at: KeyHash)
+  /// R12: one partition takes the place of two that are side by side.
+  case merge(PartitionID, PartitionID)
 
   public static let reasonLength = 256
 
@@ -19,13 +23,28 @@ public enum OperationRequest: WireValue {
     case move = 3
     case handOver = 4
     case forceElection = 5
+    case split = 16
+    case merge = 17
   }
 
   /// The partition that no other operation may work on meanwhile, if it is about one.
   public var partition: PartitionID? {
     switch self {
     case .drain, .undrain: nil
-    case .move(let id, _, _), .handOver(let id, _), .forceElection(let id, _, _): id
+    case .move(let id, _, _), .handOver(let id, _), .forceElection(let id, _, _), .split(let id, _), .merge(let id, _): id
+    }
+  }
+
+  /// Every partition that no other operation may work on meanwhile.
+  public var partitions: [PartitionID] {
+    if case .merge(let a, let b) = self { [a, b] } else { partition.map { [$0] } ?? [] }
+  }
+
+  /// Whether other partitions take the place of those that it is about.
+  public var makesSuccessors: Bool {
+    switch self {
+    case .split, .merge: true
+    default: false
     }
   }
 
@@ -40,6 +59,8 @@ public enum OperationRequest: WireValue {
     case .move: "move"
     case .handOver: "hand-over"
     case .forceElection: "force-elect"
+    case .split: "split"
+    case .merge: "merge"
     }
   }
 
@@ -58,6 +79,12 @@ public enum OperationRequest: WireValue {
       out.write(Code.forceElection, partition.rawValue)
       out.write(node.rawValue)
       out.write(reason)
+    case .split(let partition, let at):
+      out.write(Code.split, partition.rawValue)
+      out.write(at.rawValue)
+    case .merge(let a, let b):
+      out.write(Code.merge, a.rawValue)
+      out.write(b.rawValue)
     }
   }
 
@@ -73,6 +100,8 @@ public enum OperationRequest: WireValue {
       self = .forceElection(
         PartitionID(try reader.read(UInt32.self)), NodeID(try reader.read(UInt32.self)),
         reason: try reader.readString(limit: Self.reasonLength))
+    case .split: self = .split(PartitionID(try reader.read(UInt32.self)), at: KeyHash(try reader.read(UInt64.self)))
+    case .merge: self = .merge(PartitionID(try reader.read(UInt32.self)), PartitionID(try reader.read(UInt32.self)))
     }
   }
 }

@@ -41,6 +41,10 @@ public enum FrameKind: UInt16, Sendable, CaseIterable {
   case operations = 67
   case abortOperation = 68
 
+  // Split and merge: the coordinator and the workers that hold the partitions.
+  case successionCommand = 80
+  case successionReport = 81
+
   // Several coordinators: from one that does not lead.
   case leaderHint = 90
 }

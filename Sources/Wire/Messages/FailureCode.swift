@@ -17,12 +17,14 @@ public enum FailureCode: UInt16, Sendable, CaseIterable {
   case storageFull = 15
   /// This coordinator does not lead: ask the next one, or the one that a `leaderHint` named before.
   case notLeader = 16
+  /// The partition is being split or merged; what takes its place serves in a moment.
+  case sealed = 30
   case `internal` = 255
 
   /// Whether the same request may succeed later or elsewhere, so that callers needn't guess.
   public var isRetriable: Bool {
     switch self {
-    case .notPrimary, .fenced, .busy, .unavailable, .deadline, .shuttingDown, .storageFull, .notLeader: true
+    case .notPrimary, .fenced, .busy, .unavailable, .deadline, .shuttingDown, .storageFull, .notLeader, .sealed: true
     case .malformed, .unsupportedVersion, .wrongCluster, .notAuthorized, .identityMismatch, .tooLarge, .conflict, .notFound,
       .internal:
       false
@@ -47,6 +49,7 @@ public enum FailureCode: UInt16, Sendable, CaseIterable {
     case .shuttingDown: "shutting_down"
     case .storageFull: "storage_full"
     case .notLeader: "not_leader"
+    case .sealed: "sealed"
     case .internal: "internal"
     }
   }

@@ -24,9 +24,12 @@ public struct LogRecord: Equatable, Sendable {
     case bundleActivated = 3
     /// The sinks have everything below the offset in the payload (u64): a later primary delivers from there on (C3).
     case sinkCursor = 4
-
     /// Every replica writes down its state as it is behind this entry (C1, C3). No payload.
     case checkpoint = 5
+    /// Intake ends here: others take this partition's place (R12). Payload: a `Succession`.
+    case seal = 15
+    /// The coordinator has given the split or merge up; intake goes on. Payload: u32 operation.
+    case unsealed = 16
 
     // Facts about one replica's own log. They stand in its journal only and are never replicated; `count` is 1.
 
@@ -34,6 +37,11 @@ public struct LogRecord: Equatable, Sendable {
     case truncated = 100
     /// This node's copy of the partition is gone: nothing before counts any more. `baseOffset` is 0.
     case dropped = 101
+    /// This replica has a partition that takes the place of others (R12): its state is theirs at their seals, which stand
+    /// before it in this journal, and had committed. Stands for the child's offset 0. Payload: a `Succession`.
+    case born = 105
+    /// Nothing came of it. No payload.
+    case unborn = 106
 
     public var isLocal: Bool { rawValue >= 100 }
   }

@@ -44,6 +44,10 @@ extension Partition {
     /// End of the last record with decisions.
     var lastDecidedEnd = Offset.zero
 
+    /// From here on the log has to stay: the older of two snapshots, so that one that turns out unreadable has another
+    /// behind it.
+    var restart: Offset { stored.count > 1 ? stored[0] : .zero }
+
     mutating func logged(_ header: LogRecord) {
       if header.kind == .checkpoint {
         bytesSince = 0

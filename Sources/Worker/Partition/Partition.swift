@@ -21,6 +21,18 @@ final class Partition {
   /// from its disk, until the log says that it has been delivered, or this replica serves and delivers it. Bounded by
   /// what a primary's sinks may lag behind before it refuses intake.
   var undelivered = Deque<HeldRecord>()
+  /// End of the last decisions that this process gave to its sinks.
+  var lastHanded = Offset.zero
+
+  // Split and merge (R12).
+  /// How this partition began, where it began as a successor.
+  var birth: Birth?
+  /// Whose children have been given their parts of this state.
+  var handedOn: Succession?
+  /// While sealed: the sinks have everything.
+  var isDelivered = false
+  /// End of the newest `unsealed` entry that this primary has written.
+  var unsealedEnd = Offset.zero
 
   var checkpoints = Checkpoints()
   /// Journal bytes at which its place there was last told.

@@ -20,6 +20,8 @@ public final class PartitionState {
   public internal(set) var loggedTime: Int64 = .min
   /// The sinks have every decision below, as far as the log says.
   public internal(set) var sinkCursor = Offset.zero
+  /// Intake has ended, for a split or a merge.
+  var seal: Seal?
   let dedupHorizon: Int64
   private var scratch: [Double] = []
   private var rows: [Range<Int>] = []
@@ -39,7 +41,10 @@ public final class PartitionState {
   }
 
   /// Time passes in the log: what lies behind the horizon is forgotten.
+  ///
+  /// Not in a sealed partition: its children's state is that at the seal, whatever else its log comes to hold (R12).
   func advance(to time: Int64) {
+    guard seal == nil else { return }
     loggedTime = max(loggedTime, time)
     dedup.expire(before: loggedTime - dedupHorizon - Self.clockSkewAllowed)
   }
@@ -61,7 +66,14 @@ public final class PartitionState {
     advance(to: header.loggedTime)
     let payload = RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: record[LogRecord.headerSize..<header.length]))
     switch header.kind {
-    case .epochStart, .checkpoint, .truncated, .dropped: break
+    case .epochStart, .checkpoint, .truncated, .dropped, .born, .unborn: break
+    case .seal:
+      do throws(WireError) {
+        seal = Seal(succession: try Succession(reading: payload), end: header.endOffset)
+      } catch {
+        throw .unreadable(header.partition, header.baseOffset, "\(error)")
+      }
+    case .unsealed: seal = nil
     case .sinkCursor:
       guard payload.byteCount == 8 else { throw .unreadable(header.partition, header.baseOffset, "a sink cursor has 8 bytes") }
       sinkCursor = max(sinkCursor, Offset(UInt64(littleEndian: payload.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))))

@@ -24,6 +24,8 @@ public struct RecoveredPartition {
   public private(set) var bytesSinceCheckpoint = 0
   public private(set) var lastCheckpointAt: Int64?
   public private(set) var lastDecidedEnd = Offset.zero
+  /// Where it began as a successor (R12).
+  private(set) var birth: Birth?
 
   /// Where the state began: the snapshot's offset.
   private let base: Offset
@@ -45,7 +47,23 @@ public struct RecoveredPartition {
   }
 
   /// Records from here on are in the journal.
-  public var logStart: Offset { below.upperBound == base ? below.lowerBound : base }
+  public var logStart: Offset {
+    if birth != nil, base == .zero { return PartitionState.birthEnd }
+    return below.upperBound == base ? below.lowerBound : base
+  }
+
+  /// A successor at its birth.
+  init(id: PartitionID, _ succession: Succession, _ state: PartitionState, _ needs: [Birth.Need], sinkCursor: Offset) {
+    self.id = id
+    self.sinkCursor = sinkCursor
+    self.state = state
+    snapshots = []
+    base = .zero
+    below = base..<base
+    log = Shard.birthLog(succession)
+    bundles = state.bundles
+    birth = Birth(succession: succession, digest: state.digest(), needs: needs)
+  }
 
   /// The next record of this partition in the journal.
   public mutating func replay(
@@ -54,6 +72,7 @@ public struct RecoveredPartition {
     switch header.kind {
     case .truncated: return try truncate(to: header.baseOffset)
     case .dropped: return drop()
+    case .born, .unborn: return  // `replayBirth`
     default: break
     }
     if header.baseOffset < base { return passOver(header, record) }
@@ -78,20 +97,22 @@ public struct RecoveredPartition {
   }
 
   private mutating func applyCommitted(_ commit: Offset, _ bundle: (BundleID) -> Bundle?) throws(ApplyError) {
-    while let first = uncommitted.first, first.header.endOffset <= commit {
-      let failure: ApplyError? = first.chunk.withRecord(first.range) { record in
-        do throws(ApplyError) {
-          try state.apply(first.header, record, bundle: bundle)
-          return nil
-        } catch {
-          return error
-        }
+    while let first = uncommitted.first, first.header.endOffset <= commit { try applyNext(bundle) }
+  }
+
+  mutating func applyNext(_ bundle: (BundleID) -> Bundle?) throws(ApplyError) {
+    let first = uncommitted.removeFirst()
+    let failure: ApplyError? = first.chunk.withRecord(first.range) { record in
+      do throws(ApplyError) {
+        try state.apply(first.header, record, bundle: bundle)
+        return nil
+      } catch {
+        return error
       }
-      if let failure { throw failure }
-      if first.header.kind == .decided, first.header.endOffset > sinkCursor { undelivered.append(first) }
-      uncommitted.removeFirst()
-      while let oldest = undelivered.first, oldest.header.endOffset <= state.sinkCursor { undelivered.removeFirst() }
     }
+    if let failure { throw failure }
+    if first.header.kind == .decided, first.header.endOffset > sinkCursor { undelivered.append(first) }
+    while let oldest = undelivered.first, oldest.header.endOffset <= state.sinkCursor { undelivered.removeFirst() }
   }
 
   /// Whether the log goes on with this record.

@@ -12,7 +12,8 @@ extension Shard {
     guard output.fatal == nil, !partitions.values.contains(where: { $0.checkpoints.current != nil }) else { return }
     for partition in partitions.values { partition.checkpoints.lastAt = partition.checkpoints.lastAt ?? now }
     let due = partitions.values.filter { partition in
-      partition.replica.isServing && partition.isCheckpointDue(checkpointPolicy, now: now)
+      // What a snapshot holds is no sealed state (R12): that one lasts a moment.
+      partition.replica.isServing && partition.state.seal == nil && partition.isCheckpointDue(checkpointPolicy, now: now)
     }
     guard let partition = due.min(by: { $0.id < $1.id }) else { return }
     let time = partition.state.nextLoggedTime(now: now)
@@ -81,7 +82,10 @@ extension Shard {
 
   /// How far each partition's log may be cut here; `delivered` is what stands in closed files of this node's sinks.
   public func cutPoints(delivered: (PartitionID) -> Offset) -> [(partition: PartitionID, offset: Offset)] {
-    partitions.values.filter { $0.replica.log.end > .zero }.map { ($0.id, $0.cutPoint(delivered: delivered($0.id))) }
+    partitions.values.filter { $0.replica.log.end > .zero }.flatMap { partition in
+      let needs = partition.checkpoints.stored.count > 1 ? [] : partition.birth?.needs ?? []
+      return [(partition.id, partition.cutPoint(delivered: delivered(partition.id)))] + needs.map { ($0.parent, $0.from) }
+    }
   }
 
   /// Records below `offset` can't be read here any more.

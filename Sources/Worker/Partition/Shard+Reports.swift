@@ -5,7 +5,7 @@ import Wire
 extension Shard {
   /// How its replicas do, for heartbeats.
   public func reports() -> [ReplicaReport] {
-    partitions.values.map { partition in
+    partitions.values.filter { $0.replica.record != nil }.map { partition in
       let replica = partition.replica
       let role: ReplicaReport.Role
       if replica.primaryEpoch != nil, replica.isServing {
@@ -41,6 +41,9 @@ extension Shard {
     }
     return totals
   }
+
+  /// Whether it began as the successor of others (R12).
+  public func isSuccessor(_ id: PartitionID) -> Bool { partitions[id]?.birth != nil }
 
   /// Lets go of a partition whose state is to be made anew from its log (R14); until `recover` brings it back, whatever
   /// comes for it is ignored, and so comes again.

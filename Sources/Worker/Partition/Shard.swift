@@ -13,6 +13,8 @@ public final class Shard {
   var partitions: [PartitionID: Partition] = [:]
   /// Partitions that are being made anew from their logs.
   var closed: Set<PartitionID> = []
+  /// Parts of children that wait for those of the other parent (R12).
+  var expected: [PartitionID: [ChildPart]] = [:]
   /// Bundles that are loaded here, by id.
   var bundles: [BundleID: Bundle] = [:]
   var settings: ClusterSettings?
@@ -106,8 +108,10 @@ public final class Shard {
     while let first = unsynced.first, first.ticket <= ticket {
       unsynced.removeFirst()
       for part in first.parts where partitions[part.partition.id] === part.partition && part.end > part.base {
+        let isBirth = part.partition.replica.durableEnd == .zero && part.partition.birth != nil
         part.partition.replica.durable(upTo: part.end, &actions)
         carryOut(on: part.partition, now: now)
+        if isBirth { report(part.partition.birth!.succession) }
       }
     }
   }
@@ -140,11 +144,21 @@ public final class Shard {
   }
 
   /// Writes a fact about this replica's own log.
-  private func appendLocal(_ partition: Partition, kind: LogRecord.Kind, at offset: Offset) {
+  func appendLocal(_ partition: Partition, kind: LogRecord.Kind, at offset: Offset) {
     let header = LogRecord(
       partition: partition.id, kind: kind, count: 1, epoch: partition.replica.highestEpoch, baseOffset: offset,
       loggedTime: 0, commitOffset: partition.replica.commit, length: LogRecord.headerSize)
     _ = chunk.append(header) { _ in }
+  }
+
+  /// A successor's first fact. It is prepared once this is durable.
+  func appendBirth(_ partition: Partition, _ succession: Succession) {
+    let payload = succession.encoded
+    let header = LogRecord(
+      partition: partition.id, kind: .born, count: 1, epoch: succession.epoch, baseOffset: .zero, loggedTime: partition.state.loggedTime,
+      commitOffset: PartitionState.birthEnd, length: LogRecord.headerSize + payload.count)
+    _ = chunk.append(header) { $0.copyBytes(from: payload) }
+    chunkParts.append(.init(partition: partition, base: .zero, end: PartitionState.birthEnd))
   }
 
   // MARK: What is asked of it
@@ -159,6 +173,7 @@ public final class Shard {
   public func learned(_ map: ClusterMap, now: Int64) {
     settings = map.settings
     wantedBundle = map.activeBundle
+    retire(absentFrom: map)
     for record in map.partitions {
       guard record.replicas.contains(me.node) else { continue }
       // One that is being rebuilt takes its place by itself, and hears of the map then.
@@ -264,6 +279,7 @@ public final class Shard {
       state: recovered.state, sinkCursor: recovered.sinkCursor)
     for held in recovered.uncommitted { partition.hold(held) }
     partition.undelivered = recovered.undelivered
+    partition.birth = recovered.birth
     partitions[recovered.id] = partition
     closed.remove(recovered.id)
     for bundle in recovered.bundles { bundles[bundle.id] = bundle }
@@ -294,7 +310,10 @@ public final class Shard {
       let action = actions[next]
       next += 1
       switch action {
-      case .committed(let end): committed(end, partition)
+      case .committed(let end):
+        committed(end, partition)
+        // Its followers are to make the children at once, not with the next heartbeat.
+        if partition.state.seal?.end == end { partition.replica.tellCommit(now: now, &actions) }
       case .persist(let epoch, let record): output.persists.append(.init(partition: partition.id, highestEpoch: epoch, record: record))
       case .send(let append, let node, let range):
         if let records = partition.recentRecords(range) {
@@ -341,19 +360,33 @@ public final class Shard {
     let isPrimary = partition.replica.primaryEpoch != nil
     if isPrimary {
       // In log order: the sinks pass over what lies below what they have taken.
-      while let held = partition.undelivered.popFirst() { output.deliveries.append(.init(record: held)) }
+      while let held = partition.undelivered.popFirst() { deliver(held, partition) }
     }
     while let held = partition.popCommitted(upTo: end) {
       if partition.state.applied < held.header.endOffset {
         apply(held, partition)
         if held.header.kind == .checkpoint, output.fatal == nil { beginCheckpoint(partition) }
       }
-      if held.header.kind == .sinkCursor { partition.dropDelivered() }
+      switch held.header.kind {
+      case .sinkCursor: partition.dropDelivered()
+      case .unsealed:
+        // Also those that were made after the coordinator's word had come.
+        if let succession = partition.handedOn.take() { output.unborn += succession.children.map(\.id) }
+        partition.isDelivered = false
+      default: break
+      }
       guard held.header.kind == .decided, held.header.endOffset > partition.sinkCursor else { continue }
-      if isPrimary { output.deliveries.append(.init(record: held)) } else { partition.undelivered.append(held) }
+      if isPrimary { deliver(held, partition) } else { partition.undelivered.append(held) }
     }
     while let id = partition.popWaiter(upTo: end) { finishOne(id) }
     publishCheckpoint(partition)
+    reviewSeal(partition)
+    if partition.unsealedEnd > .zero, partition.unsealedEnd <= end { partition.unsealedEnd = .zero }
+  }
+
+  private func deliver(_ held: HeldRecord, _ partition: Partition) {
+    output.deliveries.append(.init(record: held))
+    partition.lastHanded = held.header.endOffset
   }
 
   /// R7: a new primary keeps its whole log; what it has not applied yet it applies now.
@@ -391,7 +424,8 @@ public final class Shard {
 
   /// S1: the switch is a log entry, written once the bundle is loaded.
   private func activateBundle(_ partition: Partition, now: Int64) {
-    guard let id = wantedBundle, let bundle = bundles[id], partition.replica.primaryEpoch != nil, partition.state.bundle?.id != id
+    guard let id = wantedBundle, let bundle = bundles[id], partition.replica.primaryEpoch != nil, partition.state.bundle?.id != id,
+      partition.state.seal == nil
     else { return }
     let time = partition.state.nextLoggedTime(now: now)
     partition.state.advance(to: time)
@@ -408,7 +442,7 @@ public final class Shard {
   }
 
   /// The partition lost its role before these rows committed: they may or may not survive, and a retry will tell.
-  private func fail(_ id: RequestID, _ partition: PartitionID) {
+  func fail(_ id: RequestID, _ partition: PartitionID) {
     let request = requests[id.rawValue]
     for index in request.outcomes.indices where request.outcomes[index].partition == partition {
       guard request.outcomes[index].status == .decided || request.outcomes[index].status == .duplicate else { continue }

@@ -53,6 +53,16 @@ public struct ShardOutput {
   public var publishes: [SnapshotHeader] = []
   /// Files that are not to be kept.
   public var discards: [(PartitionID, Offset)] = []
+  /// Parts of children for the shards that they belong to (R12).
+  public var parts: [ChildPart] = []
+  /// Children of which nothing comes, for their shards.
+  public var unborn: [PartitionID] = []
+  /// For the coordinator.
+  public var successions: [SuccessionReport] = []
+  /// Partitions that others have taken the place of: their facts are of no use any more.
+  public var retired: [PartitionID] = []
+  /// A sealed partition waits for its decisions to stand in closed files.
+  public var rotateSinks = false
   /// Set once: this node must stop serving (a record that can't be applied).
   public var fatal: ApplyError?
 
@@ -62,5 +72,6 @@ public struct ShardOutput {
     fatal != nil || fetchMap || !completed.isEmpty || !deliveries.isEmpty || !sends.isEmpty || !answers.isEmpty || !persists.isEmpty
       || !checkpoints.isEmpty || !publishes.isEmpty || !discards.isEmpty || !catchUps.isEmpty || !proposals.isEmpty || !rebuilds.isEmpty
       || !neededBundles.isEmpty
+      || !parts.isEmpty || !unborn.isEmpty || !successions.isEmpty || !retired.isEmpty || rotateSinks
   }
 }

@@ -82,6 +82,13 @@ extension Replica {
     role = .primary(primary)
   }
 
+  /// Tells every follower what has committed, without waiting for something to send.
+  mutating func tellCommit(now: Int64, _ actions: inout [ReplicaAction]) {
+    guard case .primary(var primary) = role else { return }
+    for index in primary.followers.indices { send(index, of: &primary, allowEmpty: true, now: now, &actions) }
+    role = .primary(primary)
+  }
+
   /// A proposal or a removal could not be delivered to the coordinator. The proposed member stays in the maximal ISR
   /// (R4: no time-out gives it up); the same proposal is made again.
   public mutating func proposalUndelivered(_ actions: inout [ReplicaAction]) {

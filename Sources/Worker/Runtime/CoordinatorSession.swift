@@ -88,6 +88,14 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
     }
   }
 
+  /// From any loop. A report that is lost is asked for again.
+  func report(_ report: SuccessionReport) {
+    loop.execute {
+      guard let link = self.link, link.isReady, self.isJoined else { return }
+      link.send(report)
+    }
+  }
+
   /// From any loop: a log names this bundle.
   func require(_ id: BundleID) { loop.execute { self.need(id) } }
 
@@ -131,6 +139,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
         let answer = try ISRAnswer(reading: payload)
         node.learned(answer.record)
       case .bundleContent: received(try BundleContent(reading: payload))
+      case .successionCommand: node.take(try SuccessionCommand(reading: payload))
       case .failure: failed(try Failure(reading: payload), question)
       default: break
       }

@@ -4,10 +4,11 @@ import Wire
 /// One partition's valid records out of the journal that all partitions share.
 struct PartitionReader {
   let journal: Journal
-  let partition: PartitionID
+  /// Nil for all of them.
+  let partition: PartitionID?
   let start: JournalPosition
 
-  init(journal: Journal, partition: PartitionID, at start: JournalPosition) {
+  init(journal: Journal, partition: PartitionID?, at start: JournalPosition) {
     self.journal = journal
     self.partition = partition
     self.start = start
@@ -20,7 +21,7 @@ struct PartitionReader {
     try forEach { header, bytes in
       if header.kind == .truncated {
         while let last = found.last, last.header.endOffset > header.baseOffset { found.removeLast() }
-      } else if header.baseOffset >= range.lowerBound, header.baseOffset < range.upperBound {
+      } else if !header.kind.isLocal, header.baseOffset >= range.lowerBound, header.baseOffset < range.upperBound {
         found.append((header, Array(bytes)))
       }
       return true
@@ -50,10 +51,33 @@ struct PartitionReader {
     return recovered
   }
 
+  /// A partition that began as the successor of others is made of them once more: the whole journal is replayed (R12).
+  static func rebuildSuccessor(
+    _ partition: PartitionID, _ restored: [PartitionID: RecoveredPartition], journal: Journal, after ticket: JournalTicket,
+    dedupHorizon: Int64, sinkCursor: Offset, bundle: (BundleID) -> Bundle?
+  ) throws -> RecoveredPartition? {
+    journal.waitUntilDurable(ticket)
+    var partitions = restored
+    var reader = PartitionReader(journal: journal, partition: nil, at: journal.beginning)
+    try reader.forEach { header, bytes in
+      try bytes.withUnsafeBytes { bytes in
+        switch header.kind {
+        case .born: try partitions.replayBirth(header, bytes, sinkCursor: sinkCursor, bundle: bundle)
+        case .unborn: partitions[header.partition] = nil
+        default:
+          let new = RecoveredPartition(id: header.partition, dedupHorizon: dedupHorizon, sinkCursor: sinkCursor)
+          try partitions[header.partition, default: new].replay(header, bytes, bundle: bundle)
+        }
+      }
+      return true
+    }
+    return partitions[partition]
+  }
+
   private mutating func forEach(_ body: (LogRecord, ArraySlice<UInt8>) throws -> Bool) throws {
     var position: JournalPosition? = start
     while let at = position {
-      let piece = try journal.read(at: at, maxBytes: 4 << 20) { $0.partition == partition }
+      let piece = try journal.read(at: at, maxBytes: 4 << 20) { partition == nil || $0.partition == partition }
       var offset = 0
       while offset < piece.bytes.count {
         let header = try piece.bytes[offset...].withUnsafeBytes { try LogRecord(reading: $0) }

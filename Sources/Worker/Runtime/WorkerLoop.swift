@@ -22,6 +22,7 @@ final class WorkerLoop: @unchecked Sendable {
   /// Outputs that wait for facts to be on disk, oldest first.
   private var held: [(ShardOutput, RecordChunk?)] = []
   private var isPersisting = false
+  var isRotating = false
   private var isDrainScheduled = false
   private var appendedBytes = 0
   private var ticks = 0
@@ -288,6 +289,9 @@ final class WorkerLoop: @unchecked Sendable {
     for (partition, offset) in output.discards { checkpoints.discard(partition, offset) }
     for id in output.completed { answer(id) }
     for id in output.rebuilds { node.rebuild(id, on: self) }
+    if !output.parts.isEmpty || !output.unborn.isEmpty || !output.successions.isEmpty || !output.retired.isEmpty || output.rotateSinks {
+      succeed(output)
+    }
   }
 
   private func answer(_ id: RequestID) {
@@ -354,6 +358,8 @@ final class WorkerLoop: @unchecked Sendable {
       shard.logSinkCursors(now: now) { node.sinks.outbox.cursor(of: $0) }
       if !node.isStopping { shard.reviewCheckpoints(now: now) }
     }
+    shard.reviewSuccessions { node.sinks.outbox.cursor(of: $0) }
+    if ticks % 20 == 0 { shard.remindOfSuccessions() }
     drain()
   }
 

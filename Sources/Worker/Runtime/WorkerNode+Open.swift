@@ -67,6 +67,11 @@ extension WorkerNode {
       directory: directory.journalPath, cluster: directory.identity.cluster, storage: directory.identity.storage, options: options,
       system: system
     ) { header, record, position in
+      if header.kind == .born {
+        try partitions.replayBirth(header, record, sinkCursor: outbox.cursor(of: header.partition)) { try? bundles.bundle($0) }
+        return
+      }
+      if header.kind == .unborn { return partitions[header.partition] = nil }
       if partitions[header.partition] == nil {
         partitions[header.partition] = RecoveredPartition(
           id: header.partition, dedupHorizon: config.dedupHorizon, sinkCursor: outbox.cursor(of: header.partition))
@@ -89,7 +94,7 @@ extension WorkerNode {
     return (journal, partitions.values.sorted { $0.id < $1.id })
   }
 
-  private static func restore(
+  static func restore(
     _ config: WorkerConfig, _ bundles: BundleStore, _ snapshots: SnapshotStore, _ outbox: Outbox, _ logger: Logger
   ) throws -> [PartitionID: RecoveredPartition] {
     var partitions: [PartitionID: RecoveredPartition] = [:]

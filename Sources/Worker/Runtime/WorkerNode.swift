@@ -165,6 +165,14 @@ final class WorkerNode: @unchecked Sendable {
     for loop in loops { loop.eventLoop.execute { loop.loaded(bundle) } }
   }
 
+  /// R12.
+  func take(_ command: SuccessionCommand) {
+    for loop in loops { loop.eventLoop.execute { loop.take(command) } }
+  }
+
+  /// The newest that this worker has heard of.
+  var map: ClusterMap? { shared.withLock { $0.map } }
+
   func isLoaded(_ id: BundleID) -> Bool { shared.withLock { $0.loaded.contains(id) } }
   func loadedBundles() -> [BundleID] { shared.withLock { $0.loaded } }
   func replicaReports() -> [ReplicaReport] { shared.withLock { $0.reports.values.joined().sorted { $0.partition < $1.partition } } }
@@ -281,11 +289,12 @@ final class WorkerNode: @unchecked Sendable {
   /// R14: a replica whose state ran ahead of its commit offset starts again from its log.
   func rebuild(_ id: PartitionID, on loop: WorkerLoop) {
     logger.notice("rebuilding a partition that lost its role with uncommitted entries applied", metadata: ["partition": "\(id)"])
+    let isSuccessor = loop.shard.isSuccessor(id)
     let facts = loop.shard.close(id)
     let last = journal.lastTicket
     let cursor = sinks.outbox.cursor(of: id)
     background {
-      let rebuilt = Result { try self.rebuilt(id, after: last, sinkCursor: cursor) }
+      let rebuilt = Result { try self.rebuilt(id, isSuccessor: isSuccessor, after: last, sinkCursor: cursor) }
       loop.eventLoop.execute {
         switch rebuilt {
         case .success(let partition):
@@ -297,9 +306,17 @@ final class WorkerNode: @unchecked Sendable {
     }
   }
 
-  private func rebuilt(_ id: PartitionID, after last: JournalTicket, sinkCursor: Offset) throws -> RecoveredPartition {
+  private func rebuilt(_ id: PartitionID, isSuccessor: Bool, after last: JournalTicket, sinkCursor: Offset) throws -> RecoveredPartition {
     let newest = try snapshots.newest(of: id, dedupHorizon: config.dedupHorizon, bundle: { try? bundles.bundle($0) }) {
       logger.error("a snapshot can't be read", metadata: ["file": "\($0.text)", "reason": "\($1)"])
+    }
+    // Without a snapshot of its own it is made of those that it took the place of.
+    if newest == nil, isSuccessor {
+      let restored = try Self.restore(config, bundles, snapshots, sinks.outbox, logger)
+      let rebuilt = try PartitionReader.rebuildSuccessor(
+        id, restored, journal: journal, after: last, dedupHorizon: config.dedupHorizon, sinkCursor: sinkCursor,
+        bundle: { try? bundles.bundle($0) })
+      if let rebuilt { return rebuilt }
     }
     let start = newest.flatMap { logIndex.start(of: id, from: min($0.snapshot.offset, sinkCursor)) } ?? journal.beginning
     return try PartitionReader.rebuild(

@@ -1,0 +1,51 @@
+import Models
+import Wire
+
+/// Successors in a journal (R12). A `born` record stands behind the parents' seals, and says that these had committed: the
+/// parents are applied that far, and the child is made of them once more. So what a split makes is on the disk with a few
+/// bytes, at the same moment on which the replica calls itself prepared.
+extension Dictionary where Key == PartitionID, Value == RecoveredPartition {
+  /// A `born` record, in the place in which the journal has it.
+  mutating func replayBirth(
+    _ header: LogRecord, _ record: UnsafeRawBufferPointer, sinkCursor: Offset, bundle: (BundleID) -> Bundle?
+  ) throws(ApplyError) {
+    // Known from a later snapshot.
+    guard self[header.partition] == nil else { return }
+    let id = header.partition
+    let succession = try Self.succession(header, record)
+    guard let child = succession.children.first(where: { $0.id == id }) else {
+      throw .unreadable(id, .zero, "operation \(succession.operation) made no \(id)")
+    }
+    var parts: [PartitionState] = []
+    var needs: [Birth.Need] = []
+    for parent in succession.parents {
+      guard self[parent] != nil else { throw .unreadable(id, .zero, "it took the place of \(parent), which this journal has not got") }
+      let snapshots = self[parent]!.snapshots
+      needs.append(Birth.Need(parent: parent, from: snapshots.count > 1 ? snapshots[0] : .zero))
+      parts.append(try self[parent]!.part(child.range, sealedBy: succession, bundle: bundle))
+    }
+    self[id] = RecoveredPartition(id: id, succession, PartitionState.merged(parts), needs, sinkCursor: sinkCursor)
+  }
+
+  private static func succession(_ header: LogRecord, _ record: UnsafeRawBufferPointer) throws(ApplyError) -> Succession {
+    do throws(WireError) {
+      let payload = UnsafeRawBufferPointer(rebasing: record[LogRecord.headerSize..<header.length])
+      return try Succession(reading: RawSpan(_unsafeBytes: payload))
+    } catch {
+      throw .unreadable(header.partition, .zero, "\(error)")
+    }
+  }
+}
+
+extension RecoveredPartition {
+  /// What the sealed state has in `range`. The seal is known to have committed.
+  fileprivate mutating func part(
+    _ range: KeyRange, sealedBy succession: Succession, bundle: (BundleID) -> Bundle?
+  ) throws(ApplyError) -> PartitionState {
+    while state.seal?.succession.operation != succession.operation, !uncommitted.isEmpty { try applyNext(bundle) }
+    guard state.seal?.succession == succession else {
+      throw .unreadable(id, state.applied, "it was not sealed by operation \(succession.operation)")
+    }
+    return state.part(range)
+  }
+}
