@@ -46,6 +46,33 @@ public enum Mutant: String, CaseIterable, Sendable {
   /// Entries of old epochs commit without the epoch start (R7). Harmless within the scopes tried: a commit needs every member.
   case commitBeforeEpochStart
 
+  // Storage, state and sinks: what `spec/` does not model.
+
+  /// A record counts as durable once it is handed to the journal, under fsync too (R5).
+  case acknowledgeBeforeSync
+  /// A failed sync is passed over (R15).
+  case ignoreFailedSync
+  /// What the shard owes leaves before the role facts are on disk (R3, R10).
+  case actBeforePersist
+  /// The sync of a voided record counts for the one in its place (R4, R5).
+  case countVoidedSync
+  /// A truncation is not written into the log (R8).
+  case forgetTruncation
+  /// A damaged block that had been on disk is taken for a torn tail, and cut (R15).
+  case cutDamagedLog
+  /// The records of a torn block are taken without their checksum (R15).
+  case takeTornBlock
+  /// A follower applies what it stores, committed or not (R14).
+  case applyBeyondCommit
+  /// A primary that has stepped down keeps what it had applied beyond the commit offset (R14).
+  case keepDemotedState
+  /// The sinks' cursor is logged at the commit offset, ahead of their files (C3).
+  case cursorAheadOfSinks
+  /// A request is answered before its records have committed (R5).
+  case answerBeforeCommit
+  /// A log that is replayed leaves the dedup table empty, as a snapshot without it would.
+  case forgetDuplicates
+
   #if MUTANTS
     /// The one that is switched on in this process.
     nonisolated(unsafe) public static var current: Mutant?

@@ -24,6 +24,7 @@ extension Checks {
     }
     // The rest of the followers' and the sinks' way.
     world.run(until: world.now + .seconds(6))
+    cluster.wait(.seconds(20), "all replicas are at the same offset") { [unowned self] in cluster.isWhole && areLevel(cluster) }
     guard world.violation == nil else { return }
     observe()
     compareStates()
@@ -31,6 +32,13 @@ extension Checks {
     checkAnswers(cluster)
     checkDecisions(cluster)
     checkSinks(cluster)
+  }
+
+  private func areLevel(_ cluster: Cluster) -> Bool {
+    (truth?.partitions ?? []).allSatisfy { record in
+      let own = cluster.workers.filter { $0.node?.nodeID.map(record.replicas.contains) == true }
+      return Set(own.flatMap(\.partitions).filter { $0.id == record.id }.map(\.state.applied)).count == 1
+    }
   }
 
   /// Every replica of the record is at the same offset with the same state.

@@ -111,7 +111,8 @@ final class Checks {
   }
 
   private func check(_ worker: WorkerHost, _ id: PartitionID, _ history: History) {
-    let log = worker.mirror.logs[id] ?? LogMirror.Log()
+    // What lies below the log's start stands in a snapshot.
+    guard let log = worker.mirror.logs[id] else { return }
     // Under `replicated` what is in memory counts, and the disk comes later.
     guard isSynced else { return }
     guard log.durableEnd >= history.end else {

@@ -48,6 +48,8 @@ struct Plan {
     workerConfig = Self.base
     workerConfig.segmentBytes = 4096 * (8 + random.below(24))
     workerConfig.reserveBytes = 0
+    workerConfig.checkpoints.bytes = 4096 * (2 + random.below(8))
+    workerConfig.checkpoints.every = 3_000 + Int64(random.below(5_000))
     workerConfig.outboxRoll = 1_000 + Int64(random.below(2_000))
     troubled = .seconds(8 + UInt64(random.below(25)))
     faultInterval = .milliseconds(300 + UInt64(random.below(3_000)))

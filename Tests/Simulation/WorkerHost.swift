@@ -89,7 +89,7 @@ final class WorkerHost {
   private func refused(_ reason: String) {
     stopReason = reason
     world.note("does not start: \(reason)")
-    if reason.contains("No space left") || (isTampered && reason.contains("Input/output error")) {
+    if reason.contains("No space left") || reason.contains("Input/output error") {
       end()
       return world.after(.seconds(1), nil) { [unowned self] in start() }.ignore()
     }

@@ -11,6 +11,8 @@ final class World {
   /// The one that runs now: hooks in the code under test have no other way to it.
   nonisolated(unsafe) static var current: World!
 
+  nonisolated(unsafe) private static var graveyard: [() -> Void] = []
+
   /// Something that is to happen, once. A class, so that it can be called off.
   final class Event {
     let owner: Process?
@@ -22,6 +24,8 @@ final class World {
     func ignore() {}
 
     func drop() {
+      // A plain closure may hold a promise that nobody keeps any more; NIO's debug checks must not see it go.
+      if dropped == nil, let body { World.graveyard.append(body) }
       body = nil
       let dropped = dropped
       self.dropped = nil
@@ -126,10 +130,13 @@ final class World {
 
   /// Forgets everything that is to happen.
   func end() {
-    let left = Array(ready) + heap.map(\.event)
-    ready.removeAll()
-    heap.removeAll()
-    for event in left { event.drop() }
+    // What is dropped may plan anew.
+    while !ready.isEmpty || !heap.isEmpty {
+      let left = Array(ready) + heap.map(\.event)
+      ready.removeAll()
+      heap.removeAll()
+      for event in left { event.drop() }
+    }
   }
 
   // MARK: What is seen

@@ -105,6 +105,7 @@ public final class PartitionState {
       guard let decision = batch.decision(row) else { throw .invalid(at: row, "no such action or verdict") }
       let key = transaction.keyHash
       _ = scratch.withUnsafeMutableBufferPointer { entities!.observe(transaction, keyHash: key, into: $0) }
+      if planted(.forgetDuplicates) { continue }
       dedup.insert(
         Fingerprint(id: transaction.id, card: key), content: hash64(transaction.bytes, seed: 0),
         partition: header.partition, offset: header.baseOffset + row, decision: decision, bundle: UInt32(bundles.count - 1),

@@ -327,8 +327,8 @@ public final class Shard {
       case .fetchMap: output.fetchMap = true
       case .truncate(let offset):
         partition.truncate(to: offset)
-        voidUnsynced(partition, from: offset)
-        appendLocal(partition, kind: .truncated, at: offset)
+        if !planted(.countVoidedSync) { voidUnsynced(partition, from: offset) }
+        if !planted(.forgetTruncation) { appendLocal(partition, kind: .truncated, at: offset) }
       case .store(let range):
         let base = received(range.lowerBound).0.baseOffset
         for index in range {
@@ -337,6 +337,7 @@ public final class Shard {
           partition.hold(held)
         }
         chunkParts.append(.init(partition: partition, base: base, end: partition.replica.log.end))
+        if planted(.applyBeyondCommit) { applyAll(partition) }
       case .assumed:
         applyAll(partition)
         let rest = Array(actions[next...])
@@ -349,7 +350,7 @@ public final class Shard {
         actions = rest
         next = 0
       case .steppedDown(let commit):
-        if partition.state.applied > commit { output.rebuilds.append(partition.id) }
+        if partition.state.applied > commit, !planted(.keepDemotedState) { output.rebuilds.append(partition.id) }
         for request in partition.takeWaiters() { fail(request, partition.id) }
       }
     }
@@ -411,7 +412,7 @@ public final class Shard {
   public func logSinkCursors(now: Int64, cursor: (PartitionID) -> Offset) {
     for partition in partitions.values.sorted(by: { $0.id < $1.id }) {
       guard partition.replica.isServing, let record = partition.replica.record, record.replicas.count > 1 else { continue }
-      let reached = min(cursor(partition.id), partition.replica.commit)
+      let reached = planted(.cursorAheadOfSinks) ? partition.replica.commit : min(cursor(partition.id), partition.replica.commit)
       guard reached > partition.state.sinkCursor else { continue }
       let time = partition.state.nextLoggedTime(now: now)
       partition.state.advance(to: time)

@@ -122,7 +122,7 @@ struct JournalRecoverer {
     }
 
     let failed = walk.expected
-    guard durable < failed else {
+    guard durable < failed || planted(.cutDamagedLog) else {
       let reason = current?.reason ?? .noBlock
       throw .damaged(path: path, offset: end, sequence: failed, durable: durable, reason: reason.description)
     }

@@ -134,7 +134,7 @@ final class JournalWriter: @unchecked Sendable {
 
   private func sync(_ journal: Journal, _ callbacks: Journal.Callbacks) throws(JournalError) {
     guard synced < last else { return }
-    do throws(FileError) { try segment.file.sync() } catch { throw .file(error) }
+    do throws(FileError) { try segment.file.sync() } catch { if !planted(.ignoreFailedSync) { throw .file(error) } }
     synced = last
     unsyncedBytes = 0
     journal.publish(durable: lastTicket)

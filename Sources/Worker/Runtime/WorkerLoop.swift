@@ -216,7 +216,9 @@ final class WorkerLoop: @unchecked Sendable {
       let output = shard.output
       shard.output = ShardOutput()
       if let chunk { hand(over: chunk) }
-      if isPersisting || !held.isEmpty || !output.persists.isEmpty {
+      if planted(.actBeforePersist) {
+        persistLate(output)
+      } else if isPersisting || !held.isEmpty || !output.persists.isEmpty {
         held.append((output, chunk))
         persistNext()
       } else {
@@ -234,7 +236,9 @@ final class WorkerLoop: @unchecked Sendable {
     let due = shard.firstOffsets(appended: appendedBytes, spacing: LogIndex.spacing)
     if !due.isEmpty { node.logIndex.handed(ticket.rawValue, due.map { .init(partition: $0.partition, base: $0.base) }) }
     // R5: in memory is enough, and it is.
-    if shard.settings?.durability == .replicated { shard.durable(ticket: ticket.rawValue, now: node.clock.now()) }
+    if shard.settings?.durability == .replicated || planted(.acknowledgeBeforeSync) {
+      shard.durable(ticket: ticket.rawValue, now: node.clock.now())
+    }
   }
 
   /// A burst of catch-up may be more than the journal takes at once. The ticket is that of the last piece.
@@ -274,6 +278,15 @@ final class WorkerLoop: @unchecked Sendable {
         self.persistNext()
       }
     }
+  }
+
+  /// The mistake of `actBeforePersist`.
+  private func persistLate(_ output: ShardOutput) {
+    carryOut(output)
+    for fact in output.persists {
+      node.directory.roles.put(fact.partition, PartitionFacts(highestEpoch: fact.highestEpoch, record: fact.record).encoded)
+    }
+    if !output.persists.isEmpty { node.persist { _ in } }
   }
 
   private func carryOut(_ output: ShardOutput) {
