@@ -37,6 +37,8 @@ let package = Package(
   products: [
     .executable(name: "assay", targets: ["Assay"]),
     .executable(name: "assay-bench", targets: ["Benchmarks"]),
+    .executable(name: "assay-chaos", targets: ["Chaos"]),
+    .library(name: "ChaosFaults", type: .dynamic, targets: ["ChaosFaults"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
@@ -62,6 +64,10 @@ let package = Package(
     .target(name: "Client", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, logging, histogram], swiftSettings: settings),
     .executableTarget(name: "Assay", dependencies: ["Wire", "Models", "Worker", "Coordinator", "Client", arguments, logging, yaml, histogram], swiftSettings: settings),
     .executableTarget(name: "Benchmarks", dependencies: ["Wire", "Models", "Worker", "Client", nioCore, nioPosix, logging, arguments], path: "Tests/Benchmarks", swiftSettings: settings),
+    .executableTarget(name: "Chaos", dependencies: ["Wire", "Models", "Client", "ChaosSystem", nioCore, nioPosix, logging, arguments], path: "Tests/Chaos", exclude: ["System", "Faults"], swiftSettings: settings),
+    .target(name: "ChaosSystem", path: "Tests/Chaos/System"),
+    // Loaded into the program under test by LD_PRELOAD.
+    .target(name: "ChaosFaults", dependencies: ["ChaosSystem"], path: "Tests/Chaos/Faults"),
 
     .testTarget(name: "WireTests", dependencies: ["Wire", "COpenSSL", nioCore, nioPosix, logging], swiftSettings: settings),
     .testTarget(name: "ModelsTests", dependencies: ["Models"], exclude: ["Fixtures"], swiftSettings: settings),

@@ -1,0 +1,53 @@
+/// What may be done to the cluster.
+enum FaultKind: String, CaseIterable, Sendable {
+  case killWorker = "kill-worker"
+  case pauseWorker = "pause-worker"
+  case killCoordinator = "kill-coordinator"
+  case pauseCoordinator = "pause-coordinator"
+  case killAll = "kill-all"
+  case cutOff = "cut-off"
+  case cutIn = "cut-in"
+  case cutOut = "cut-out"
+  case cutPair = "cut-pair"
+  case cutPairOneWay = "cut-pair-one-way"
+  case rollingRestart = "rolling-restart"
+
+  var title: String {
+    switch self {
+    case .killWorker: "SIGKILL of a worker"
+    case .pauseWorker: "SIGSTOP of a worker"
+    case .killCoordinator: "SIGKILL of the coordinator"
+    case .pauseCoordinator: "SIGSTOP of the coordinator"
+    case .killAll: "SIGKILL of everything at once"
+    case .cutOff: "a worker cut off, both ways"
+    case .cutIn: "a worker hears nobody"
+    case .cutOut: "nobody hears a worker"
+    case .cutPair: "two workers cut from each other"
+    case .cutPairOneWay: "a worker does not hear another"
+    case .rollingRestart: "rolling restart of all workers"
+    }
+  }
+
+  /// Longest gap without decisions for affected keys, seconds; nil where none is promised. 0: no gap beyond those that the
+  /// undisturbed cluster has.
+  var goal: Double? {
+    switch self {
+    case .killWorker: 1
+    case .pauseWorker, .cutOff: 3
+    case .cutIn, .cutOut, .cutPair, .cutPairOneWay: 5
+    case .killCoordinator, .pauseCoordinator: 0
+    case .killAll, .rollingRestart: nil
+    }
+  }
+}
+
+/// One fault that was done.
+struct Fault: Sendable {
+  var kind: FaultKind
+  /// To whom.
+  var target: String
+  /// Monotonic nanoseconds: done, undone, and the cluster whole again (nil: it never was).
+  var began: Int64
+  var healed: Int64 = 0
+  var whole: Int64?
+}

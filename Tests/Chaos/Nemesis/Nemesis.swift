@@ -1,0 +1,93 @@
+import Client
+import Glibc
+import Wire
+
+/// Does one fault after the other to a cluster, as its seed has it.
+struct Nemesis {
+  let cluster: Cluster
+  let clock: RunClock
+  private var random: JitterGenerator
+  private let kinds: [FaultKind]
+  private var bag: [FaultKind] = []
+
+  init(_ cluster: Cluster, kinds: [FaultKind], seed: UInt64, clock: RunClock) {
+    self.cluster = cluster
+    self.kinds = kinds
+    self.clock = clock
+    random = JitterGenerator(seed: seed)
+  }
+
+  /// Every kind comes once before any comes again.
+  mutating func nextKind() -> FaultKind {
+    if bag.isEmpty { bag = kinds.shuffled(using: &random) }
+    return bag.removeLast()
+  }
+
+  /// Does it, keeps it up, undoes it.
+  mutating func strike(_ kind: FaultKind) async throws -> Fault {
+    let worker = cluster.workers.randomElement(using: &random)!
+    let coordinator = cluster.coordinators.randomElement(using: &random)!
+    var fault = Fault(kind: kind, target: worker.name, began: ClientClock.nanoseconds())
+    switch kind {
+    case .killWorker:
+      worker.kill9()
+      try await clock.sleep(Int.random(in: 2_000...5_000, using: &random))
+      try worker.start()
+    case .pauseWorker:
+      worker.signal(SIGSTOP)
+      try await clock.sleep(Int.random(in: 6_000...9_000, using: &random))
+      worker.signal(SIGCONT)
+    case .killCoordinator:
+      fault.target = coordinator.name
+      coordinator.kill9()
+      try await clock.sleep(Int.random(in: 2_000...5_000, using: &random))
+      try coordinator.start()
+    case .pauseCoordinator:
+      fault.target = coordinator.name
+      coordinator.signal(SIGSTOP)
+      try await clock.sleep(Int.random(in: 6_000...9_000, using: &random))
+      coordinator.signal(SIGCONT)
+    case .killAll:
+      fault.target = "all"
+      for server in cluster.servers { server.kill9() }
+      try await clock.sleep(Int.random(in: 500...2_000, using: &random))
+      try cluster.start()
+    case .cutOff:
+      let others = everybody(but: [worker.host])
+      try cluster.network.drop(from: others, into: worker.host)
+      try await hold(others: [worker.host])
+    case .cutIn:
+      try cluster.network.drop(from: everybody(but: [worker.host]), into: worker.host)
+      try await hold(others: [worker.host])
+    case .cutOut:
+      let others = everybody(but: [worker.host])
+      for host in others { try cluster.network.drop(from: [worker.host], into: host) }
+      try await hold(others: others)
+    case .cutPair, .cutPairOneWay:
+      let other = cluster.workers.filter { $0.name != worker.name }.randomElement(using: &random)!
+      fault.target = kind == .cutPair ? "\(worker.name) and \(other.name)" : "\(worker.name) from \(other.name)"
+      try cluster.network.drop(from: [other.host], into: worker.host)
+      if kind == .cutPair { try cluster.network.drop(from: [worker.host], into: other.host) }
+      try await hold(others: [worker.host, other.host])
+    case .rollingRestart:
+      fault.target = "all workers"
+      for server in cluster.workers.shuffled(using: &random) {
+        server.terminate()
+        try await clock.wait(15_000) { !server.isRunning }
+        server.kill9()
+        try server.start()
+        try await clock.wait(30_000) { await cluster.incompleteness() == nil }
+      }
+    }
+    fault.healed = ClientClock.nanoseconds()
+    return fault
+  }
+
+  /// Keeps a cut up for longer than any goal, so that it is the cluster that ends the gap and not the cut's end.
+  private mutating func hold(others receivers: [Host]) async throws {
+    try await clock.sleep(Int.random(in: 7_000...10_000, using: &random))
+    try cluster.network.heal(receivers)
+  }
+
+  private func everybody(but hosts: [Host]) -> [Host] { cluster.network.hosts.filter { !hosts.contains($0) } }
+}
