@@ -11,6 +11,9 @@ struct Chaos: AsyncParsableCommand {
     abstract: "Faults of processes, network, disks and clocks against the real program, and the checks afterwards.",
     discussion: "Run it as ops/chaos, which installs what it needs and builds the program. Needs root.")
 
+  /// Exit status where the machine allows no such run; 1 is a failed check, 2 a run that could not be done.
+  static let impossibleHere: Int32 = 3
+
   @OptionGroup var options: ChaosOptions
 
   func run() async throws {
@@ -18,8 +21,11 @@ struct Chaos: AsyncParsableCommand {
       for kind in FaultKind.allCases { print(pad(kind.rawValue, 20) + kind.title) }
       return
     }
+    if let reason = Self.obstacle(options) {
+      FileHandle.standardError.write(Data("chaos: \(reason)\n".utf8))
+      throw ExitCode(Self.impossibleHere)
+    }
     do {
-      if let reason = Self.obstacle(options) { throw ChaosError(reason) }
       Leftovers.cleanOrphans { print($0) }
       let isGood = try await ChaosRun(options).run()
       if !isGood { throw ExitCode(1) }

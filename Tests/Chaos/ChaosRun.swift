@@ -47,6 +47,7 @@ struct ChaosRun {
   }
 
   private func run(_ cluster: Cluster, _ clock: RunClock) async throws -> Bool {
+    try cluster.smallDisk.mount()
     try cluster.start()
     try await untilWhole(cluster, clock, seconds: 60, "the cluster did not start")
     let archive = try ChaosBundle.archive(seed: 1)
@@ -88,7 +89,7 @@ struct ChaosRun {
       say("stopping the cluster, so that all decisions stand in files")
       for worker in cluster.workers { worker.terminate() }
       try await clock.wait(20_000) { cluster.workers.allSatisfy { !$0.isRunning } }
-      let decided = try DecisionFiles(directories: cluster.workers.map { "\($0.dataPath)/outbox" })
+      let decided = try DecisionFiles(directories: cluster.decisionDirectories)
       say("deciding all of it again, by the oracle")
       let oracle = Oracle(ledgers: ledgers, bundles: [bundle: try Models.Bundle(archive: archive, id: bundle)]).check(decided)
       let checks = Check.all(

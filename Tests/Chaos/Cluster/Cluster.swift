@@ -13,6 +13,8 @@ final class Cluster: Sendable {
   let workers: [Server]
   private let controlLoops: MultiThreadedEventLoopGroup
   let admin: AdminClient
+  let smallDisk: SmallDisk
+  let proxy: PacketProxy
 
   var servers: [Server] { coordinators + workers }
   func worker(_ name: String) -> Server { workers.first { $0.name == name }! }
@@ -21,15 +23,32 @@ final class Cluster: Sendable {
     self.network = network
     self.files = files
     coordinators = try files.coordinators.map {
-      try Server($0, .coordinator, program: program, preload: preload, directory: files.directory)
+      try Server($0, .coordinator, dataPath: files.dataPath($0), program: program, preload: preload, directory: files.directory)
     }
-    workers = try files.workers.map { try Server($0, .worker, program: program, preload: preload, directory: files.directory) }
+    workers = try files.workers.map {
+      try Server($0, .worker, dataPath: files.dataPath($0), program: program, preload: preload, directory: files.directory)
+    }
+    smallDisk = SmallDisk(directory: files.directory, worker: files.workers.last!.name)
+    proxy = try await PacketProxy(network)
     controlLoops = try await network.eventLoops(on: network.control)
     admin = AdminClient(
       coordinators: files.coordinators.map { Endpoint(host: $0.address, port: ClusterFiles.port) },
       tls: try files.tls(network.control.name).clientContext(), name: network.control.name, timeout: .seconds(5),
       on: controlLoops.next())
   }
+
+  /// Takes away everything on a worker's disk but what a collector of decisions would have had by then: closed files.
+  func wipe(_ worker: Server) throws {
+    let manager = FileManager.default
+    let outbox = "\(worker.dataPath)/outbox"
+    for name in try manager.contentsOfDirectory(atPath: outbox) where name.hasSuffix(".ndjson") {
+      try manager.moveItem(atPath: "\(outbox)/\(name)", toPath: "\(files.directory)/collected/\(name)-\(manager.uniqueSuffix)")
+    }
+    try manager.removeItem(atPath: worker.dataPath)
+  }
+
+  /// Where all decisions are found.
+  var decisionDirectories: [String] { workers.map { "\($0.dataPath)/outbox" } + ["\(files.directory)/collected"] }
 
   func start() throws { for server in servers { try server.start() } }
 
@@ -57,7 +76,12 @@ final class Cluster: Sendable {
   }
 
   func close() async {
+    proxy.close()
     await admin.close()
     try? await controlLoops.shutdownGracefully()
   }
+}
+
+extension FileManager {
+  fileprivate var uniqueSuffix: String { "\(UInt64.random(in: 0 ... .max)).ndjson" }
 }

@@ -25,6 +25,11 @@ struct ClusterFiles {
     for host in workers { try put(host.name, worker(host)) }
   }
 
+  /// The last worker has a small disk of its own.
+  func dataPath(_ host: Host) -> String {
+    host == workers.last ? "\(directory)/\(SmallDisk.folder)/\(host.name)" : "\(directory)/data/\(host.name)"
+  }
+
   var coordinatorAddresses: [String] { coordinators.map { "\($0.address):\(Self.port)" } }
 
   func tls(_ name: String) -> TLSFiles {
@@ -50,7 +55,7 @@ struct ClusterFiles {
   private func worker(_ host: Host) -> String {
     """
     name: \(host.name)
-    data: \(directory)/data/\(host.name)
+    data: \(dataPath(host))
     listen: \(host.address):\(Self.port)
     http: \(host.address):\(Self.httpPort)
     coordinators: [\(coordinatorAddresses.map { "\"\($0)\"" }.joined(separator: ", "))]

@@ -20,12 +20,14 @@ final class Server: Sendable {
   let host: Host
   let role: Role
   let faults: FaultControl
+  let dataPath: String
   private let program: String
   private let preload: String
   private let directory: String
   private let state = Mutex(State())
 
-  init(_ host: Host, _ role: Role, program: String, preload: String, directory: String) throws {
+  init(_ host: Host, _ role: Role, dataPath: String, program: String, preload: String, directory: String) throws {
+    self.dataPath = dataPath
     self.host = host
     self.role = role
     self.program = program
@@ -35,7 +37,6 @@ final class Server: Sendable {
   }
 
   var name: String { host.name }
-  var dataPath: String { "\(directory)/data/\(name)" }
   var logPath: String { "\(directory)/logs/\(name).log" }
   var isRunning: Bool { state.withLock { $0.pid != nil } }
   var failures: Int { state.withLock { $0.failures } }

@@ -27,7 +27,9 @@ extension FaultKind {
   var family: FaultFamily {
     switch self {
     case .killWorker, .pauseWorker, .killCoordinator, .pauseCoordinator, .killAll: .process
-    case .cutOff, .cutIn, .cutOut, .cutPair, .cutPairOneWay: .network
+    case .cutOff, .cutIn, .cutOut, .cutPair, .cutPairOneWay, .loss, .delay: .network
+    case .stalledDisk, .syncError, .fullDisk, .wipedDisk: .disk
+    case .clockJump: .clock
     case .rollingRestart: .planned
     }
   }

@@ -10,6 +10,13 @@ enum FaultKind: String, CaseIterable, Sendable {
   case cutOut = "cut-out"
   case cutPair = "cut-pair"
   case cutPairOneWay = "cut-pair-one-way"
+  case loss
+  case delay
+  case stalledDisk = "stalled-disk"
+  case syncError = "sync-error"
+  case fullDisk = "full-disk"
+  case wipedDisk = "wiped-disk"
+  case clockJump = "clock-jump"
   case rollingRestart = "rolling-restart"
 
   var title: String {
@@ -24,6 +31,13 @@ enum FaultKind: String, CaseIterable, Sendable {
     case .cutOut: "nobody hears a worker"
     case .cutPair: "two workers cut from each other"
     case .cutPairOneWay: "a worker does not hear another"
+    case .loss: "a worker loses packets"
+    case .delay: "a worker's packets are delayed"
+    case .stalledDisk: "a worker's disk stalls"
+    case .syncError: "a worker's fdatasync fails"
+    case .fullDisk: "a worker's disk is full"
+    case .wipedDisk: "a worker's disk is wiped"
+    case .clockJump: "a worker's clock jumps"
     case .rollingRestart: "rolling restart of all workers"
     }
   }
@@ -35,8 +49,9 @@ enum FaultKind: String, CaseIterable, Sendable {
     case .killWorker: 1
     case .pauseWorker, .cutOff: 3
     case .cutIn, .cutOut, .cutPair, .cutPairOneWay: 5
-    case .killCoordinator, .pauseCoordinator: 0
-    case .killAll, .rollingRestart: nil
+    case .stalledDisk: 10
+    case .killCoordinator, .pauseCoordinator, .clockJump: 0
+    case .killAll, .rollingRestart, .loss, .delay, .syncError, .fullDisk, .wipedDisk: nil
     }
   }
 }

@@ -69,6 +69,44 @@ struct Nemesis {
       try cluster.network.drop(from: [other.host], into: worker.host)
       if kind == .cutPair { try cluster.network.drop(from: [worker.host], into: other.host) }
       try await hold(others: [worker.host, other.host])
+    case .loss:
+      let percent = Int.random(in: 5...25, using: &random)
+      fault.target = "\(worker.name), \(percent) % of what it should hear"
+      try cluster.network.drop(from: everybody(but: [worker.host]), into: worker.host, percent: percent)
+      try await hold(others: [worker.host])
+    case .delay:
+      let base = [5, 20, 60].randomElement(using: &random)!
+      fault.target = "\(worker.name), what it sends by \(base) to \(base * 2) ms"
+      cluster.proxy.set(.init(base: Int64(base) * 1_000_000, jitter: Int64(base) * 1_000_000))
+      try cluster.proxy.detour(from: worker.host, to: everybody(but: [worker.host]))
+      try await clock.sleep(Int.random(in: 7_000...10_000, using: &random))
+      try cluster.proxy.endDetour(from: worker.host)
+    case .stalledDisk:
+      worker.faults.set { $0.sync_stall = 1 }
+      try await clock.sleep(Int.random(in: 12_000...15_000, using: &random))
+      worker.faults.set { $0.sync_stall = 0 }
+    case .syncError:
+      let failures = worker.failures
+      worker.faults.set { $0.sync_error = Int64(EIO) }
+      try await clock.wait(10_000) { worker.failures > failures }
+      worker.faults.set { $0.sync_error = 0 }
+    case .fullDisk:
+      fault.target = cluster.smallDisk.worker
+      try cluster.smallDisk.fill()
+      try await clock.sleep(Int.random(in: 7_000...10_000, using: &random))
+      cluster.smallDisk.free()
+    case .wipedDisk:
+      worker.kill9()
+      try await clock.wait(10_000) { !worker.isRunning }
+      try cluster.wipe(worker)
+      try await clock.sleep(Int.random(in: 500...3_000, using: &random))
+      try worker.start()
+    case .clockJump:
+      let jump = [-3_600, -30, 30, 3_600].randomElement(using: &random)!
+      fault.target = "\(worker.name), by \(jump) s"
+      worker.faults.set { $0.clock_offset = Int64(jump) * 1_000_000_000 }
+      try await clock.sleep(Int.random(in: 5_000...8_000, using: &random))
+      worker.faults.set { $0.clock_offset = 0 }
     case .rollingRestart:
       fault.target = "all workers"
       for server in cluster.workers.shuffled(using: &random) {

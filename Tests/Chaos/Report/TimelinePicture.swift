@@ -80,7 +80,7 @@ struct TimelinePicture {
 
   private static func nice(_ value: Double) -> Double {
     let power = pow(10, floor(log10(max(value, 1))))
-    for step in [1.0, 1.5, 2, 3, 4, 5, 6, 8, 10] where step * power >= value { return step * power }
+    for step in [1.0, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8] where step * power >= value { return step * power }
     return 10 * power
   }
 
@@ -115,7 +115,7 @@ struct TimelinePicture {
   // MARK: Latency
 
   private var decades: (low: Double, high: Double) {
-    let values = timeline.seconds.flatMap { [$0.p50, $0.p99].compactMap { $0 } }
+    let values = timeline.seconds.flatMap { [$0.p50, $0.max].compactMap { $0 } }
     let low = floor(log10(max(values.min() ?? 1, 0.1)))
     let high = ceil(log10(max(values.max() ?? 10, 10)))
     return (low, max(high, low + 1))
@@ -140,7 +140,8 @@ struct TimelinePicture {
   private func latencyPlots() -> [String] {
     let p99 = "<path d=\"\(latencyPath(\.p99))\" fill=\"none\" stroke=\"#cf222e\" stroke-width=\"1.6\" stroke-linejoin=\"round\"/>"
     let p50 = "<path d=\"\(latencyPath(\.p50))\" fill=\"none\" stroke=\"#1a7f37\" stroke-width=\"1.6\" stroke-linejoin=\"round\"/>"
-    return [p99, p50]
+    let max = "<path d=\"\(latencyPath(\.max))\" fill=\"none\" stroke=\"#8c959f\" stroke-width=\"1\" stroke-linejoin=\"round\"/>"
+    return [max, p99, p50]
   }
 
   private func latencyPath(_ value: KeyPath<Timeline.Second, Double?>) -> String {
@@ -187,6 +188,7 @@ struct TimelinePicture {
     }
     add("p50", "<line x1=\"0\" x2=\"20\" y1=\"0\" y2=\"0\" stroke=\"#1a7f37\" stroke-width=\"2\"/>", 72)
     add("p99", "<line x1=\"0\" x2=\"20\" y1=\"0\" y2=\"0\" stroke=\"#cf222e\" stroke-width=\"2\"/>", 84)
+    add("slowest", "<line x1=\"0\" x2=\"20\" y1=\"0\" y2=\"0\" stroke=\"#8c959f\" stroke-width=\"2\"/>", 104)
     for family in families {
       add(
         family.title,
