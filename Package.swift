@@ -12,6 +12,8 @@ let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .enableExperimentalFeature("Lifetimes"),
 ] + (hasMutants ? [.define("MUTANTS"), .unsafeFlags(["-enable-testing"])] : [])
+// For what lies on a transaction's way: tests run with the dynamic exclusivity checks, release builds without.
+let hotSettings = settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
@@ -57,11 +59,11 @@ let package = Package(
     // Kernels that need instructions Swift has no name for: CRC-32C and tree traversal.
     .target(name: "CKernels", path: "Sources/C/Kernels", cSettings: [.unsafeFlags(["-O3"])]),
 
-    .target(name: "Wire", dependencies: ["CKernels", "CLZ4", "COpenSSL", nioCore, nioPosix, logging], swiftSettings: settings),
-    .target(name: "Models", dependencies: ["Wire", "CKernels", yaml], swiftSettings: settings),
-    .target(name: "Worker", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, nioHTTP, logging, yaml, histogram], swiftSettings: settings),
+    .target(name: "Wire", dependencies: ["CKernels", "CLZ4", "COpenSSL", nioCore, nioPosix, logging], swiftSettings: hotSettings),
+    .target(name: "Models", dependencies: ["Wire", "CKernels", yaml], swiftSettings: hotSettings),
+    .target(name: "Worker", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, nioHTTP, logging, yaml, histogram], swiftSettings: hotSettings),
     .target(name: "Coordinator", dependencies: ["Wire", "Models", "CSQLite", nioCore, nioPosix, nioHTTP, logging, yaml], swiftSettings: settings),
-    .target(name: "Client", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, logging, histogram], swiftSettings: settings),
+    .target(name: "Client", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, logging, histogram], swiftSettings: hotSettings),
     .executableTarget(name: "Assay", dependencies: ["Wire", "Models", "Worker", "Coordinator", "Client", arguments, logging, yaml, histogram], swiftSettings: settings),
     .executableTarget(name: "Benchmarks", dependencies: ["Wire", "Models", "Worker", "Client", nioCore, nioPosix, logging, arguments], path: "Tests/Benchmarks", swiftSettings: settings),
     .executableTarget(name: "Chaos", dependencies: ["Wire", "Models", "Client", "ChaosSystem", nioCore, nioPosix, logging, arguments], path: "Tests/Chaos", exclude: ["System", "Faults"], swiftSettings: settings),

@@ -13,7 +13,7 @@ final class LoadStream: SubmitterDelegate, @unchecked Sendable {
 
   /// How far apart the wake-ups of a paced stream are at least, nanoseconds. What falls due in between waits, and the wait
   /// counts.
-  static let tick: Int64 = 100_000
+  static let tick: Int64 = 250_000
   /// Rows under way without a rate.
   static let rowsMax = 8_192
 

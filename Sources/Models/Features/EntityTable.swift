@@ -9,7 +9,7 @@ import Wire
 /// entity is new or outgrows its block by more than what it sheds. Out of order it costs a scan of the card's windows.
 ///
 /// Memory for a card: 16 bytes of header, 10 to 20 of index, and one block (see `Ring`): its token, running totals, and
-/// 8 bytes an event for time and amount plus the columns that the features need, with at most 1/16 of slack or 7
+/// 8 bytes an event for time and amount plus the columns that the features need, with at most 1/16 of slack or 3
 /// events in growth. Bounded by `eventsPerEntityMax` events a card.
 public struct EntityTable: ~Copyable, @unchecked Sendable {
   var plan: FeaturePlan
@@ -131,9 +131,9 @@ public struct EntityTable: ~Copyable, @unchecked Sendable {
 
   // MARK: Blocks
 
-  /// Room for at least `events`: steps of 4, then of 8, then of a sixteenth of the size.
+  /// Room for at least `events`: steps of 4, then of a thirty-second to a sixteenth of the size.
   static func capacity(for events: Int) -> Int {
-    var step = events <= 16 ? 4 : 8
+    var step = 4
     while step * 32 <= events { step *= 2 }
     return (events + step - 1) / step * step
   }
