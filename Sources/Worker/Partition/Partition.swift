@@ -100,7 +100,14 @@ final class Partition {
   /// The records that make up `range`, oldest first; nil when the first is no longer in memory.
   func recentRecords(_ range: Range<Offset>) -> [HeldRecord]? {
     if range.isEmpty { return [] }
-    guard let first = recent.firstIndex(where: { $0.header.baseOffset == range.lowerBound }) else { return nil }
-    return Array(recent[first...].prefix { $0.header.baseOffset < range.upperBound })
+    // Asked for at every send, and nearly always for the newest: never a walk over all of them.
+    var low = recent.startIndex
+    var high = recent.endIndex
+    while low < high {
+      let middle = (low + high) / 2
+      if recent[middle].header.baseOffset < range.lowerBound { low = middle + 1 } else { high = middle }
+    }
+    guard low < recent.endIndex, recent[low].header.baseOffset == range.lowerBound else { return nil }
+    return Array(recent[low...].prefix { $0.header.baseOffset < range.upperBound })
   }
 }
