@@ -63,7 +63,15 @@ extension Shard {
   /// The file has its name, durably.
   public func checkpointStored(_ header: SnapshotHeader) {
     guard let partition = partitions[header.partition] else { return }
-    if partition.checkpoints.current?.offset == header.offset { partition.checkpoints.current = nil }
+    if let current = partition.checkpoints.current, current.offset == header.offset {
+      if case .publishing = current.phase {
+        partition.checkpoints.current = nil
+      } else {
+        // Begun by the replica before it was rebuilt, and published meanwhile: the second one at this offset is not needed.
+        giveUpCheckpoint(partition)
+      }
+    }
+    guard partition.checkpoints.stored.last != header.offset else { return }
     partition.checkpoints.stored = Array((partition.checkpoints.stored + [header.offset]).suffix(2))
   }
 
