@@ -76,6 +76,6 @@ let package = Package(
     .testTarget(name: "WorkerTests", dependencies: ["Worker", "Wire", "Models", nioCore, nioPosix, nioHTTP, logging], swiftSettings: settings),
     .testTarget(name: "CoordinatorTests", dependencies: ["Coordinator", "Models", nioCore, nioPosix, logging], exclude: ["Scenarios"], swiftSettings: settings),
     .testTarget(name: "ClientTests", dependencies: ["Client", "Wire", "Models", nioCore, nioPosix, logging], swiftSettings: settings),
-    .testTarget(name: "ProcessTests", dependencies: ["Wire", "Models"], swiftSettings: settings),
+    .testTarget(name: "ProcessTests", dependencies: ["Wire", "Models", nioCore, nioPosix], swiftSettings: settings),
   ] + (hasMutants ? simulation : [])
 )

@@ -28,7 +28,9 @@ enum SummaryText {
     if summary.failed > 0 { line("failed", "\(summary.failed)") }
     if !summary.wasDone {
       line("time", "\(fixed(summary.elapsed, 2)) s for \(summary.rows) rows, \(Int(summary.rate)) rows/s")
-      if summary.resent > 0 { line("sent again", "\(summary.resent)") }
+      if summary.resent > 0 { line("sent again", "\(summary.resent)\(causes(summary.retries))") }
+      if summary.retries.slowdowns > 0 { line("slowed down", "\(summary.retries.slowdowns) times: workers were busy") }
+      if summary.retries.held > 0 { line("retries held", "\(summary.retries.held): the retry budget was used up") }
     }
     if let latency = summary.latency {
       line(
@@ -40,6 +42,11 @@ enum SummaryText {
     for example in summary.examples { text += "  \(example)\n" }
     if let problem = summary.problem { text += "  The cluster's last word: \(problem)\n" }
     return text
+  }
+
+  private static func causes(_ retries: SubmitRetries) -> String {
+    let parts = retries.causes.sorted { $0.value == $1.value ? $0.key < $1.key : $0.value > $1.value }
+    return parts.isEmpty ? "" : " (" + parts.map { "\($0.key) \($0.value)" }.joined(separator: ", ") + ")"
   }
 
   static func json(_ summary: SubmitSummary) throws -> Data {

@@ -12,6 +12,8 @@ public struct SubmitSummary: Codable, Sendable {
   public var rows: Int
   /// Rows sent more than once by this call, each time counted.
   public var resent: Int
+  /// Why they were, and how often the cluster asked for less; of this call.
+  public var retries: SubmitRetries
   /// Seconds of this call.
   public var elapsed: Double
   /// The first line not seen to, from 1, where the submission is not complete.

@@ -119,7 +119,8 @@ public final class SubmitJob: @unchecked Sendable {
       if earlier.isComplete {
         try files.finishPublishing()
         return SubmitSummary(
-          isComplete: true, wasDone: true, counters: earlier.counters, failed: 0, rows: 0, resent: 0, elapsed: 0,
+          isComplete: true, wasDone: true, counters: earlier.counters, failed: 0, rows: 0, resent: 0, retries: SubmitRetries(),
+          elapsed: 0,
           nextLine: earlier.line, latency: nil, examples: [], problem: nil)
       }
       checkpoint = earlier

@@ -61,8 +61,9 @@ public final class Submitter: @unchecked Sendable {
   /// Rows and unreadable records that are not reported yet.
   public var outstanding: Int { core.rowsOutstanding + quarantine.count }
 
+  public var retries: SubmitRetries { core.retries }
   /// Rows sent more than once, each time counted.
-  public var resent: Int { core.resent }
+  public var resent: Int { core.retries.rows }
 
   /// Takes one transaction record, which must be whole; its bytes are copied. `due` is when it was to be sent, on the
   /// monotonic clock (`ClientClock.nanoseconds`): its latency counts from there. nil is now. `firstSent` (ms since the

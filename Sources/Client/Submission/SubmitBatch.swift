@@ -36,6 +36,8 @@ final class SubmitBatch {
   var map = MapVersion.none
   /// Nanoseconds: filling, when it leaves at the latest; in flight, when it is given up; waiting, when it is sent again.
   var due: Int64 = 0
+  /// In flight, when it was sent; nanoseconds.
+  private(set) var sentAt = Int64.min
   /// No row has to be given up before.
   private(set) var giveUpAt = Int64.max
   /// Lower and upper bound of the rows' first-sent times; a row never sent counts with the time it was added at.
@@ -60,13 +62,14 @@ final class SubmitBatch {
     rows.append(row)
   }
 
-  /// The rows leave in a frame; its header. `resent` counts those that had been sent before.
-  func send(_ options: SubmitOptions, correlation: UInt64, _ now: ClientTime, resent: inout Int) -> Submit {
+  /// The rows leave in a frame; its header. `retries` counts those that had been sent before.
+  func send(_ options: SubmitOptions, correlation: UInt64, _ now: ClientTime, retries: inout SubmitRetries) -> Submit {
     self.correlation = correlation
+    sentAt = now.nanoseconds
     due = min(now.nanoseconds + options.requestTimeout, max(giveUpAt, now.nanoseconds + 1))
     var oldest = Int64.max
     for index in rows.indices {
-      if rows[index].attempts > 0 { resent += 1 }
+      if rows[index].attempts > 0 { retries.sentAgain(rows[index].failure, 1) }
       rows[index].attempts = min(rows[index].attempts, .max - 1) + 1
       if rows[index].firstSent == Row.neverSent { rows[index].firstSent = now.wall }
       oldest = min(oldest, rows[index].firstSent)

@@ -12,6 +12,7 @@ extension SubmitCore {
     guard let batch = pipe.take(correlation) else { return }
     let count = batch.rows.count
     var done = 0
+    var isBusy = false
     var problem: WireError?
     do throws(WireError) {
       var reader = try DecisionsReader(payload, reusing: pipe.tables)
@@ -23,6 +24,7 @@ extension SubmitCore {
         let row = batch.rows[done]
         if answer.status == .retry {
           batch.fail(at: done, answer.failure ?? .unavailable)
+          isBusy = isBusy || answer.failure == .busy
           done += 1
           continue
         }
@@ -38,6 +40,7 @@ extension SubmitCore {
       problem = error
       batch.fail(from: done, .malformed)
     }
+    if isBusy { slowDown(pipe, batch, for: 0, now) } else { pipe.speedUp(options) }
     batch.filter { !$0.isSettled }
     sendAgain(batch, after: 0, now, report)
     if let problem { throw problem }
@@ -50,7 +53,9 @@ extension SubmitCore {
     guard let batch = pipe.take(correlation) else { return }
     batch.fail(failure.code)
     guard failure.isRetriable else { return giveUp(batch, now, report) { _ in true } }
-    sendAgain(batch, after: Int64(failure.retryAfterMilliseconds) * 1_000_000, now, report)
+    let pause = Int64(failure.retryAfterMilliseconds) * 1_000_000
+    if failure.code == .busy { slowDown(pipe, batch, for: pause, now) }
+    sendAgain(batch, after: pause, now, report)
   }
 
   /// The link is gone, and with it the answers that were under way.
@@ -81,7 +86,10 @@ extension SubmitCore {
       due.append(batch)
       return true
     }
-    for batch in due { place(batch, now) }
+    due.sort { $0.due < $1.due }
+    for batch in due {
+      if budget.take(batch.rows.count, now.nanoseconds) { place(batch, now) } else { hold(batch, now, report) }
+    }
     sweepQueued { batch in
       guard batch.giveUpAt <= now.nanoseconds else { return }
       failRows(of: batch, now, report) { $0.giveUpAt <= now.nanoseconds }
@@ -100,6 +108,18 @@ extension SubmitCore {
   }
 
   // MARK: -
+
+  private func slowDown(_ pipe: SubmitPipe, _ batch: SubmitBatch, for pause: Int64, _ now: ClientTime) {
+    if pipe.slowDown(batch, for: pause, options, now.nanoseconds) { retries.slowdowns += 1 }
+  }
+
+  /// The retry budget is used up: the rows wait until it has grown again, or their time is over.
+  private func hold(_ batch: SubmitBatch, _ now: ClientTime, _ report: Report) {
+    retries.held += batch.rows.count
+    let due = budget.ready(for: batch.rows.count, now.nanoseconds)
+    batch.due = due
+    giveUp(batch, now, report) { $0.giveUpAt <= due }
+  }
 
   /// A duplicate is the cluster's word that the row was decided before; if this submission may have sent it before, it is
   /// its own.

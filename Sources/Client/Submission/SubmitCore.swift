@@ -23,13 +23,14 @@ final class SubmitCore {
   /// Rows taken and not reported yet.
   private(set) var rowsOutstanding = 0
   private(set) var bytesOutstanding = 0
-  /// Rows that were sent more than once, each time counted.
-  private(set) var resent = 0
+  var retries = SubmitRetries()
+  var budget: RetryBudget
 
   init(_ options: SubmitOptions, seed: UInt64) {
     precondition((1...Submit.rowsMax).contains(options.rowsPerFrame), "a frame has 1 to \(Submit.rowsMax) rows")
     precondition(options.framesInFlight >= 1 && options.attemptsMax >= 1, "at least one frame, sent at least once")
     self.options = options
+    budget = RetryBudget(share: options.retryShare, floor: options.retryFloor, burst: options.retryBurst)
     generator = JitterGenerator(seed: seed)
   }
 
@@ -102,7 +103,9 @@ final class SubmitCore {
       while let batch = pipe.next(options, now.nanoseconds) {
         correlation += 1
         batch.map = mapVersion
-        let submit = batch.send(options, correlation: correlation, now, resent: &resent)
+        let before = retries.rows
+        let submit = batch.send(options, correlation: correlation, now, retries: &retries)
+        budget.earn(batch.rows.count - (retries.rows - before))
         send(pipe, correlation, submit, batch)
       }
     }

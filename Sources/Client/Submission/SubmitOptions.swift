@@ -14,6 +14,11 @@ public struct SubmitOptions: Sendable {
   /// How often a row is sent at most.
   public var attemptsMax = Int(UInt16.max)
   public var backoff = Backoff(base: 5_000_000, limit: 500_000_000)
+  /// Rows that may be sent again: this share of the fresh ones, and so many a second besides, saved up to a bound. The
+  /// defaults let everything that is under way to one worker go again eight times at once, and twice a second from then on.
+  public var retryShare = 0.2
+  public var retryFloor = 4_096
+  public var retryBurst = 16_384
   /// Rows taken and not reported yet.
   public var rowsMax = 32_768
   /// Bytes of those rows.

@@ -13,6 +13,13 @@ final class SubmitPipe {
   var full: Deque<SubmitBatch> = []
   /// Sent and not answered, oldest first. At most `framesInFlight`.
   private(set) var inFlight: [SubmitBatch] = []
+  /// Frames in flight that the worker seems to keep up with: halved when it says that it is busy, and grown by one for each
+  /// window of answers after that (Chiu, Jain 1989).
+  private(set) var window = Double.infinity
+  /// Nothing is sent before; nanoseconds.
+  private var pausedUntil = Int64.min
+  /// When the window was last halved: what was sent before says nothing new.
+  private var halvedAt = Int64.min
   /// Of the last answer.
   var tables: DecisionsTables?
 
@@ -22,7 +29,7 @@ final class SubmitPipe {
 
   /// The next batch that may leave now, already counted as in flight.
   func next(_ options: SubmitOptions, _ now: Int64) -> SubmitBatch? {
-    guard isOpen, isWritable, inFlight.count < options.framesInFlight else { return nil }
+    guard mayGo(options), pausedUntil <= now else { return nil }
     if let batch = full.popFirst() {
       inFlight.append(batch)
       return batch
@@ -32,6 +39,26 @@ final class SubmitPipe {
     filling = nil
     inFlight.append(batch)
     return batch
+  }
+
+  private func mayGo(_ options: SubmitOptions) -> Bool {
+    isOpen && isWritable && inFlight.count < min(options.framesInFlight, Int(min(window, 1e6)))
+  }
+
+  /// The worker has as much to do as it takes: less is sent to it from now on, and nothing for a while. False where it
+  /// had been told of before.
+  func slowDown(_ batch: SubmitBatch, for pause: Int64, _ options: SubmitOptions, _ now: Int64) -> Bool {
+    pausedUntil = max(pausedUntil, now + pause)
+    guard batch.sentAt >= halvedAt else { return false }
+    halvedAt = now
+    window = max(1, min(window, Double(options.framesInFlight)) / 2)
+    return true
+  }
+
+  /// It has answered a frame.
+  func speedUp(_ options: SubmitOptions) {
+    guard window < Double(options.framesInFlight) else { return }
+    window += 1 / window
   }
 
   func take(_ correlation: UInt64) -> SubmitBatch? {
@@ -64,8 +91,9 @@ final class SubmitPipe {
     for batch in inFlight { due = min(due, batch.due) }
     if let filling {
       due = min(due, filling.giveUpAt)
-      if isOpen, isWritable, inFlight.count < options.framesInFlight { due = min(due, filling.due) }
+      if mayGo(options) { due = min(due, max(filling.due, pausedUntil)) }
     }
+    if !full.isEmpty, mayGo(options) { due = min(due, pausedUntil) }
     for batch in full { due = min(due, batch.giveUpAt) }
     return due
   }

@@ -5,17 +5,24 @@ import Wire
 final class Gathering: @unchecked Sendable {
   private unowned let loop: WorkerLoop
   private let submit: Submit
-  private var answer = Decisions()
+  private let source: WorkerLoop.Source
+  /// How long another worker's answer is waited for, nanoseconds.
+  private let patience: Int64
+  /// What is known so far; rows that are under way are to be tried again.
+  private(set) var answer: Decisions
   private var open = 1
   private var done: ((Decisions) -> Void)?
 
-  init(_ loop: WorkerLoop, _ submit: Submit, rowCount: Int, done: @escaping (Decisions) -> Void) {
+  /// `patience` nil: as long as the sender waits.
+  init(
+    _ loop: WorkerLoop, _ submit: Submit, source: WorkerLoop.Source, patience: Int64? = nil, done: @escaping (Decisions) -> Void
+  ) {
     self.loop = loop
     self.submit = submit
+    self.source = source
+    self.patience = patience ?? Int64(submit.deadlineMilliseconds) * 1_000_000
     self.done = done
-    var pending = Decisions.Outcome(status: .retry)
-    pending.failure = .unavailable
-    answer.outcomes = [Decisions.Outcome](repeating: pending, count: rowCount)
+    answer = .pending(rowCount: submit.rowCount)
   }
 
   func reject(_ rejected: [(row: Int, Rejection)]) {
@@ -50,8 +57,9 @@ final class Gathering: @unchecked Sendable {
     let target = loop.node.loops[index]
     let home = loop
     let submit = submit.with(rowCount: parts.count)
+    let source = source
     let work: @Sendable () -> Void = {
-      target.decidePart(submit, part.span.bytes, parts) { request in
+      target.decidePart(submit, part.span.bytes, parts, source: source) { request in
         let decisions = request.decisions
         home.eventLoop.execute { self.merge(decisions, places) }
       }
@@ -66,7 +74,8 @@ final class Gathering: @unchecked Sendable {
     var header = submit.with(rowCount: rows.count)
     header.flags.insert(.forwarded)
     header.write(rows: part.span.bytes, to: &out)
-    loop.peers.forward(out.bytes, to: node) { result in
+    let partitions = Set(rows.map(\.partition))
+    loop.peers.forward(out.bytes, to: node, of: partitions, within: patience) { result in
       switch result {
       case .success(let decisions) where decisions.outcomes.count == rows.count: self.merge(decisions, places)
       case .success: self.fail(rows, .internal, finishes: true)
@@ -88,19 +97,7 @@ final class Gathering: @unchecked Sendable {
   }
 
   private func merge(_ part: Decisions, _ places: [Int]) {
-    var moved: [UInt8] = []
-    for bundle in part.bundles {
-      if let known = answer.bundles.firstIndex(where: { $0.id == bundle.id }) {
-        moved.append(UInt8(known))
-      } else {
-        moved.append(UInt8(answer.bundles.count))
-        answer.bundles.append(bundle)
-      }
-    }
-    for (outcome, place) in zip(part.outcomes, places) {
-      answer.outcomes[place] = outcome
-      if outcome.status == .decided || outcome.status == .duplicate { answer.outcomes[place].bundle = moved[Int(outcome.bundle)] }
-    }
+    answer.merge(part, at: places)
     finishOne()
   }
 

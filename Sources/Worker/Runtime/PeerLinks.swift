@@ -14,6 +14,11 @@ final class PeerLinks: @unchecked Sendable {
   }
 
   func learned(_ map: ClusterMap) {
+    // Whoever has lost the role may never answer: the rows go to the one who has it now.
+    let homes = Dictionary(uniqueKeysWithValues: map.partitions.map { ($0.id, $0.primary?.node) })
+    for peer in links.values {
+      peer.giveUp(Failure(.notPrimary, "the home partition has moved")) { $0.partitions.contains { homes[$0] != peer.id } }
+    }
     for record in map.nodes {
       if let known = addresses[record.id], known != record.address { links[record.id]?.close() }
       addresses[record.id] = record.address
@@ -45,14 +50,31 @@ final class PeerLinks: @unchecked Sendable {
     ready(node)?.send(.appended) { appended.write(to: &$0) }
   }
 
-  /// Passes rows on. `done` hears the answer once, or a failure when there is none.
-  func forward(_ submit: [UInt8], to node: NodeID, done: @escaping (Result<Decisions, Failure>) -> Void) {
+  /// Batches passed on to one worker and not answered yet.
+  static let forwardsMax = 4_096
+
+  /// Passes rows of `partitions` on. `done` hears the answer once, or a failure when there is none `within` so many
+  /// nanoseconds, or when a new map says that one of the partitions is led by another.
+  func forward(
+    _ submit: [UInt8], to node: NodeID, of partitions: Set<PartitionID>, within: Int64,
+    done: @escaping (Result<Decisions, Failure>) -> Void
+  ) {
     guard let peer = peer(node), let link = peer.link, link.isReady, link.isWritable else {
       return done(.failure(Failure(.unavailable, "the home partition's worker can't be reached")))
     }
+    guard peer.waiting.count < Self.forwardsMax else {
+      return done(.failure(Failure(.busy, "the home partition's worker has as much under way as it takes")))
+    }
     peer.correlation += 1
-    peer.waiting[peer.correlation] = done
+    let due = monotonicNanoseconds() + UInt64(max(within, 1))
+    peer.waiting[peer.correlation] = .init(partitions: partitions, due: due, done: done)
     submit.withUnsafeBytes { link.send(.submit, correlation: peer.correlation, payload: $0) }
+  }
+
+  /// Gives up what nobody has answered in time. To be called every few dozen milliseconds.
+  func tick() {
+    let now = monotonicNanoseconds()
+    for peer in links.values { peer.giveUp(Failure(.unavailable, "the home partition's worker does not answer")) { $0.due <= now } }
   }
 
   func closeAll() {
@@ -74,12 +96,20 @@ final class PeerLinks: @unchecked Sendable {
     return peer
   }
 
+  /// A batch passed on, until its answer is there.
+  private struct Forward {
+    var partitions: Set<PartitionID>
+    /// Monotonic nanoseconds.
+    var due: UInt64
+    var done: (Result<Decisions, Failure>) -> Void
+  }
+
   private final class Peer: LinkDelegate, @unchecked Sendable {
     unowned let owner: PeerLinks
     let id: NodeID
     var link: Link?
     var correlation: UInt64 = 0
-    var waiting: [UInt64: (Result<Decisions, Failure>) -> Void] = [:]
+    var waiting: [UInt64: Forward] = [:]
     private var patience = TimeAmount.milliseconds(20)
     private var isClosed = false
 
@@ -91,8 +121,8 @@ final class PeerLinks: @unchecked Sendable {
     func connect() {
       guard !isClosed, let address = owner.addresses[id].flatMap(HostPort.init) else { return }
       link = LinkConnector.connect(
-        on: owner.eventLoop, host: address.host, port: address.port, tls: owner.node.tls, expectedRole: .node, identity: owner.node.linkIdentity(),
-        options: owner.node.linkOptions, delegate: self)
+        on: owner.eventLoop, host: address.host, port: address.port, tls: owner.node.tls, expectedRole: .node,
+        identity: owner.node.linkIdentity(), options: owner.node.linkOptions, delegate: self)
     }
 
     func close() {
@@ -101,13 +131,21 @@ final class PeerLinks: @unchecked Sendable {
       owner.links[id] = nil
     }
 
+    /// In the order in which they were sent.
+    func giveUp(_ failure: Failure, _ isOver: (Forward) -> Bool) {
+      guard !waiting.isEmpty else { return }
+      let over = waiting.filter { isOver($0.value) }
+      for correlation in over.keys { waiting[correlation] = nil }
+      for (_, forward) in over.sorted(by: { $0.key < $1.key }) { forward.done(.failure(failure)) }
+    }
+
     func linkReady(_ link: Link) {
       patience = .milliseconds(20)
       owner.node.loop(on: owner.eventLoop).linkChanged(to: id)
     }
 
     func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {
-      guard let done = waiting.removeValue(forKey: header.correlation) else { return }
+      guard let done = waiting.removeValue(forKey: header.correlation)?.done else { return }
       do throws(WireError) {
         switch header.kind {
         case .decisions: done(.success(try Decisions(reading: payload)))
@@ -124,9 +162,7 @@ final class PeerLinks: @unchecked Sendable {
 
     func linkClosed(_ link: Link, reason: LinkError?) {
       self.link = nil
-      let lost = waiting.values
-      waiting.removeAll()
-      for done in lost { done(.failure(Failure(.unavailable, "the link to the home partition's worker broke"))) }
+      giveUp(Failure(.unavailable, "the link to the home partition's worker broke")) { _ in true }
       guard !isClosed else { return }
       owner.eventLoop.scheduleTask(in: patience) { [weak self] in self?.connect() }
       patience = min(.seconds(1), .nanoseconds(patience.nanoseconds * 2))

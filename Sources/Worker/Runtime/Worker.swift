@@ -52,7 +52,10 @@ public final class Worker: Sendable {
     if let address = config.http {
       let server = try await HTTPServer.bind(
         group: group, host: address.host, port: address.port, tls: tls.http, options: HTTPOptions(logger: logger), metrics: node.registry
-      ) { WorkerRoutes.make(NodeGateway(node), node.loop(on: $0).metrics, node.registry, logger: logger, now: node.clock.now) }
+      ) {
+        WorkerRoutes.make(
+          NodeGateway(node), node.loop(on: $0).metrics, node.registry, logger: logger, deadlines: config.httpDeadlines, now: node.clock.now)
+      }
       node.advertisedHTTP = config.advertiseHTTP?.description ?? HostPort(host: address.host, port: server.port).description
       http = server
     }

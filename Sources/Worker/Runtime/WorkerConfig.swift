@@ -14,6 +14,8 @@ import Wire
 /// zone: a                            # failure domain
 /// tls: {ca: ca.pem, certificate: worker-1.pem, key: worker-1.key}   # or off
 /// http_tls: on                       # serve HTTP by the same certificate (default: on where tls is)
+/// http_deadline: 1s                  # how long a request without Assay-Deadline-Ms waits for its decisions (1ms to http_deadline_max)
+/// http_deadline_max: 60s             # the longest Assay-Deadline-Ms (1ms to 10m)
 /// loops: 1                           # event loops; partitions are spread over them (default: 1, at most 64)
 /// dedup_horizon: 1h                  # how long a retry gets the original decision (1m to 30d)
 /// requests_max: 4096                 # batches under way at which clients are told to slow down
@@ -37,6 +39,7 @@ public struct WorkerConfig: Sendable {
   public var zone = ""
   public var tls: TLSFiles?
   public var httpTLS = true
+  public var httpDeadlines = HTTPDeadlines()
   public var loops = 1
   public var dedupHorizon: Int64 = 3_600_000
   public var requestsMax = 4_096
@@ -49,7 +52,8 @@ public struct WorkerConfig: Sendable {
   public var logLevel = "info"
 
   static let keys = [
-    "name", "data", "listen", "http", "coordinators", "advertise", "advertise_http", "zone", "tls", "http_tls", "loops",
+    "name", "data", "listen", "http", "coordinators", "advertise", "advertise_http", "zone", "tls", "http_tls",
+    "http_deadline", "http_deadline_max", "loops",
     "dedup_horizon", "requests_max", "segment_mb", "checkpoint_mb", "checkpoint_every", "reserve_mb", "decisions_with_features",
     "outbox_roll", "outbox_keep_mb",
     "log_level",
@@ -73,6 +77,9 @@ public struct WorkerConfig: Sendable {
     zone = try keys["zone"]?.text(lengthMax: 63) ?? ""
     tls = try Self.tlsFiles(keys["tls"])
     httpTLS = try keys["http_tls"].map(Self.onOff) ?? true
+    let longest = Int(try keys["http_deadline_max"]?.duration(in: 1...600_000) ?? Int64(httpDeadlines.longest))
+    let standard = Int(try keys["http_deadline"]?.duration(in: 1...Int64(longest)) ?? Int64(min(httpDeadlines.standard, longest)))
+    httpDeadlines = HTTPDeadlines(standard: standard, longest: longest)
     loops = Int(try keys["loops"]?.integer(in: 1...64) ?? 1)
     dedupHorizon = try keys["dedup_horizon"]?.duration(in: 60_000...2_592_000_000) ?? dedupHorizon
     requestsMax = Int(try keys["requests_max"]?.integer(in: 1...1_000_000) ?? 4_096)

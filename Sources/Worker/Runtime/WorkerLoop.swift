@@ -26,6 +26,8 @@ final class WorkerLoop: @unchecked Sendable {
   private var isDrainScheduled = false
   private var appendedBytes = 0
   private var ticks = 0
+  /// Batches that came by HTTP and wait for rows to be decided.
+  private var calls: [ObjectIdentifier: PatientCall] = [:]
   private(set) lazy var checkpoints = CheckpointRunner(self, node)
   /// Bounds what a batch makes of records, features and decisions together, so that it fits into a frame to a follower.
   private static let batchBytesMax = 12 << 20
@@ -55,9 +57,13 @@ final class WorkerLoop: @unchecked Sendable {
       return Failure(.storageFull, "the log's disk is nearly full: free space on \(node.directory.path)", retryAfterMilliseconds: 1_000)
     }
     if node.journal.isFull || node.sinks.isFull || shard.requestsUnderWay >= node.config.requestsMax {
-      return Failure(.busy, "this worker has more requests under way than it keeps up with", retryAfterMilliseconds: 20)
+      return busy
     }
     return nil
+  }
+
+  private var busy: Failure {
+    Failure(.busy, "this worker has more requests under way than it keeps up with", retryAfterMilliseconds: 20)
   }
 
   /// A `Submit` frame.
@@ -75,31 +81,44 @@ final class WorkerLoop: @unchecked Sendable {
     if takesAll(submit) {
       decide(submit, payload, .link(link, correlation: correlation, received: received), source: .wire)
     } else {
-      let gathering = Gathering(self, submit, rowCount: submit.rowCount) { answer in
+      let gathering = Gathering(self, submit, source: .wire) { answer in
         link.send(.decisions, correlation: correlation) { answer.write(to: &$0) }
       }
-      scatter(submit, payload, gathering)
+      scatter(payload, gathering, .wire)
     }
   }
 
-  /// Rows that came by HTTP, as a `Submit` payload.
+  /// Rows that came by HTTP, as a `Submit` payload. They are seen through until their deadline.
   func submitted(_ payload: [UInt8], answer: @escaping (Result<Decisions, Failure>) -> Void) {
-    if let refusal { return answer(.failure(refusal)) }
-    let span = payload.span.bytes
+    guard calls.count < node.config.requestsMax else { return answer(.failure(busy)) }
     let submit: Submit
+    var ranges: [Range<Int>] = []
     do throws(WireError) {
-      submit = try Submit(reading: span)
-      try intake.prepare(submit, span, schema: schema, table: table, now: node.clock.now())
+      submit = try Submit(reading: payload.span.bytes)
+      try submit.locateRows(in: payload.span.bytes, into: &ranges)
     } catch {
       return answer(.failure(Failure(.malformed, "the batch can't be read: \(error)")))
     }
-    if isTooWide(submit, span) { return answer(.failure(Self.tooWide)) }
-    if takesAll(submit) {
-      decide(submit, span, .closure { answer(.success($0.decisions)) }, source: .http)
-      drain()
-    } else {
-      scatter(submit, span, Gathering(self, submit, rowCount: submit.rowCount) { answer(.success($0)) })
+    let call = PatientCall(self, submit, payload, ranges, answer: answer)
+    calls[ObjectIdentifier(call)] = call
+    call.begin()
+  }
+
+  func ended(_ call: PatientCall) { calls[ObjectIdentifier(call)] = nil }
+
+  /// Tries rows that came by HTTP, as a `Submit` payload, once; `gathering` hears of each. Returns why none is taken in, if
+  /// so.
+  func gather(_ submit: Submit, _ payload: [UInt8], _ gathering: Gathering) -> Failure? {
+    if let refusal { return refusal }
+    let span = payload.span.bytes
+    do throws(WireError) {
+      try intake.prepare(submit, span, schema: schema, table: table, now: node.clock.now())
+    } catch {
+      return Failure(.malformed, "the batch can't be read: \(error)")
     }
+    if isTooWide(submit, span) { return Self.tooWide }
+    scatter(span, gathering, .http)
+    return nil
   }
 
   private func isTooWide(_ submit: Submit, _ payload: RawSpan) -> Bool {
@@ -116,7 +135,7 @@ final class WorkerLoop: @unchecked Sendable {
 
   private func isHere(_ partition: PartitionID) -> Bool { shard.isPrimary(of: partition) }
 
-  enum Source: String { case wire, http }
+  enum Source: String, Sendable { case wire, http }
 
   private func decide(_ submit: Submit, _ payload: RawSpan, _ reply: Reply, source: Source) {
     let token = keep(reply)
@@ -128,13 +147,15 @@ final class WorkerLoop: @unchecked Sendable {
     scheduleDrain()
   }
 
-  /// Rows on this loop that came from another one: a part of a batch.
-  func decidePart(_ submit: Submit, _ payload: RawSpan, _ rows: [RoutedRow], answer: @escaping (borrowing Request) -> Void) {
+  /// A part of a batch that is put together again elsewhere.
+  func decidePart(
+    _ submit: Submit, _ payload: RawSpan, _ rows: [RoutedRow], source: Source, answer: @escaping (borrowing Request) -> Void
+  ) {
     let id = shard.decide(
       payload, rows: rows, rejected: [], rowCount: submit.rowCount, firstSent: submit.firstSent,
       withFeatures: submit.flags.contains(.withFeatures), token: keep(.closure(answer)), now: node.clock.now())
     count(shard.request(id))
-    quarantineRejected(shard.request(id), payload, rows.map(\.range), .wire)
+    quarantineRejected(shard.request(id), payload, rows.map(\.range), source)
     scheduleDrain()
   }
 
@@ -149,9 +170,9 @@ final class WorkerLoop: @unchecked Sendable {
     }
   }
 
-  private func scatter(_ submit: Submit, _ payload: RawSpan, _ gathering: Gathering) {
+  private func scatter(_ payload: RawSpan, _ gathering: Gathering, _ source: Source) {
     gathering.reject(intake.rejected)
-    if !intake.rejected.isEmpty { quarantine(intake.rejected, intake.ranges, payload, .wire) }
+    if !intake.rejected.isEmpty { quarantine(intake.rejected, intake.ranges, payload, source) }
     gathering.scatter(intake.rows, payload)
     scheduleDrain()
   }
@@ -339,6 +360,7 @@ final class WorkerLoop: @unchecked Sendable {
     peers.learned(map)
     shard.learned(map.restricted(to: index, of: node.loops.count), now: node.clock.now())
     if let active = map.activeBundle, let bundle = shard.bundle(active) { schema = bundle.schema }
+    for call in calls.values { call.mapChanged() }
     drain()
   }
 
@@ -366,6 +388,7 @@ final class WorkerLoop: @unchecked Sendable {
   func tick() {
     let now = node.clock.now()
     shard.tick(now: now)
+    peers.tick()
     ticks += 1
     if ticks % 10 == 0 {
       shard.logSinkCursors(now: now) { node.sinks.outbox.cursor(of: $0) }

@@ -9,9 +9,23 @@ enum DecisionAnswer {
     return batch.isArray ? many(batch, decisions) : one(batch, decisions)
   }
 
+  /// The deadline has passed and nothing was decided. The answer names the transactions: each may be sent again, by its id.
+  static func late(_ batch: TransactionBatch) -> HTTPResponse {
+    var problem = problem(.deadline)
+    problem.unanswered = batch.rows.compactMap { row in
+      guard case .submitted(let range) = row else { return nil }
+      return batch.payload.withUnsafeBytes { bytes in
+        let record = TransactionView(trusted: RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: bytes[range])))
+        return record.id.withUnsafeBytes { Array($0) }
+      }
+    }
+    return problem.response
+  }
+
   private static func one(_ batch: TransactionBatch, _ decisions: Decisions) -> HTTPResponse {
     if case .rejected(let rejection, _) = batch.rows[0] { return problem(rejection).response }
     let outcome = decisions.outcomes[0]
+    if outcome.failure == .deadline { return late(batch) }
     if let problem = problem(outcome) { return problem.response }
     var json = JSONWriter(capacity: 512)
     write(batch, row: 0, outcome, decisions, to: &json)
@@ -20,7 +34,9 @@ enum DecisionAnswer {
   }
 
   private static func many(_ batch: TransactionBatch, _ decisions: Decisions) -> HTTPResponse {
-    if let failure = commonFailure(batch, decisions) { return failure.response }
+    if let failure = commonFailure(batch, decisions) {
+      return failure.status == .gatewayTimeout ? late(batch) : failure.response
+    }
     var json = JSONWriter(capacity: 64 + 320 * batch.rows.count)
     json.put("[")
     var next = 0
@@ -163,7 +179,7 @@ enum DecisionAnswer {
   private static func message(_ code: FailureCode) -> String {
     switch code {
     case .busy: "the worker has as much to do as it takes; send the transaction again after a while"
-    case .deadline: "there was no decision in time; send the transaction again, with the same id, to get the one made meanwhile"
+    case .deadline: "there was no decision in time; send the transaction again, with the same id: it is decided once"
     case .notPrimary, .fenced: "the transaction's partition is moving to another worker; send it again"
     case .unavailable: "the transaction's partition has no worker that can decide now; send it again"
     case .shuttingDown: "the worker is shutting down; send the transaction again, to another one"

@@ -3,12 +3,15 @@ import NIOCore
 import Wire
 
 /// One request on its way through the gateway. It is answered once: when its rows have outcomes and what was rejected
-/// is in the quarantine, or at its deadline.
+/// is in the quarantine, or soon after its deadline.
 final class DecisionCall {
   private enum Outcome {
     case batch(TransactionBatch, Result<Decisions, Failure>?)
     case refused(HTTPProblem)
   }
+
+  /// A gateway tells at the deadline what it knows until then; this much later it is taken for silent.
+  private static let grace = TimeAmount.milliseconds(20)
 
   private let reply: HTTPReply
   private let requestID: String
@@ -67,7 +70,8 @@ final class DecisionCall {
     }
     arrived()
     guard !isAnswered else { return }
-    alarm = reply.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(deadlineMilliseconds))) { self.late() }
+    let patience = TimeAmount.milliseconds(Int64(deadlineMilliseconds)) + Self.grace
+    alarm = reply.eventLoop.assumeIsolated().scheduleTask(in: patience) { self.late() }
   }
 
   private func decided(_ result: Result<Decisions, Failure>) {
@@ -95,7 +99,7 @@ final class DecisionCall {
   private func late() {
     switch outcome {
     case .refused, .batch(_, .some): answer(response())  // only the quarantine is late
-    case .batch(_, nil): answer(DecisionAnswer.problem(.deadline).response)
+    case .batch(let batch, nil): answer(DecisionAnswer.late(batch))
     }
   }
 

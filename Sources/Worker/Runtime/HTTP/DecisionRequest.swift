@@ -1,19 +1,31 @@
 import NIOHTTP1
 import Wire
 
+/// How long callers of `POST /v1/decisions` are kept waiting, in milliseconds.
+public struct HTTPDeadlines: Sendable, Equatable {
+  /// Of a request that says nothing of it.
+  public var standard: Int
+  /// The most that a request may ask for.
+  public var longest: Int
+
+  public init(standard: Int = 1_000, longest: Int = 60_000) {
+    precondition(standard >= 1 && standard <= longest, "a deadline is 1 ms to the longest one")
+    self.standard = standard
+    self.longest = longest
+  }
+}
+
 /// What a `POST /v1/decisions` asks for, beside its body.
 struct DecisionRequest: Equatable {
-  static let deadlineDefault = 1_000
-  static let deadlineMax = 60_000
-
   /// How long the caller waits, from the request's last byte on.
-  var deadlineMilliseconds = Self.deadlineDefault
+  var deadlineMilliseconds: Int
   var withFeatures = false
   /// When the caller first sent the oldest of these transactions, if he says it is a retry: one from before the dedup
   /// horizon is refused rather than decided again.
   var firstSent: Int64?
 
-  init(_ request: HTTPRequest) throws(HTTPProblem) {
+  init(_ request: HTTPRequest, _ deadlines: HTTPDeadlines) throws(HTTPProblem) {
+    deadlineMilliseconds = deadlines.standard
     let headers = request.headers
     let mediaType = headers.first(name: "content-type")?.split(separator: ";").first?.lowercased()
     guard mediaType?.trimmed() == "application/json" else {
@@ -21,8 +33,8 @@ struct DecisionRequest: Equatable {
         .unsupportedMediaType, "unsupported_media_type", "transactions are taken as JSON: send Content-Type: application/json")
     }
     if let text = headers.first(name: "assay-deadline-ms") {
-      guard let value = Int(text), (1...Self.deadlineMax).contains(value) else {
-        throw Self.invalid("Assay-Deadline-Ms is a whole number from 1 to \(Self.deadlineMax)")
+      guard let value = Int(text), (1...deadlines.longest).contains(value) else {
+        throw Self.invalid("Assay-Deadline-Ms is a whole number from 1 to \(deadlines.longest)")
       }
       deadlineMilliseconds = value
     }

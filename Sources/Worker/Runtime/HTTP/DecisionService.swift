@@ -13,21 +13,26 @@ final class DecisionService {
   private let gateway: any DecisionGateway
   private let metrics: WorkerMetrics
   private let logger: Logger
+  private let deadlines: HTTPDeadlines
   /// Milliseconds since the epoch.
   private let now: () -> Int64
   private var extraFields: [ExtraFieldSpec] = []
   private var parser = TransactionJSON(refuseUnknownFields: true)
 
-  init(_ gateway: any DecisionGateway, _ metrics: WorkerMetrics, logger: Logger, now: @escaping () -> Int64) {
+  init(
+    _ gateway: any DecisionGateway, _ metrics: WorkerMetrics, logger: Logger, deadlines: HTTPDeadlines,
+    now: @escaping () -> Int64
+  ) {
     self.gateway = gateway
     self.metrics = metrics
     self.logger = logger
+    self.deadlines = deadlines
     self.now = now
   }
 
   func respond(to request: HTTPRequest, _ reply: HTTPReply) {
     let asked: DecisionRequest
-    do throws(HTTPProblem) { asked = try DecisionRequest(request) } catch { return reply(error.response) }
+    do throws(HTTPProblem) { asked = try DecisionRequest(request, deadlines) } catch { return reply(error.response) }
     refreshParser()
     let batch: TransactionBatch
     do throws(TransactionBatch.Defect) {
@@ -68,7 +73,7 @@ final class DecisionService {
         rejection: Rejection(reason, problem.message), source: TransactionBatch.source,
         excerpt: TransactionBatch.excerpt(request.body))
       let call = DecisionCall(problem, reply, requestID: request.id, logger)
-      return call.begin(gateway, quarantine: [record], deadlineMilliseconds: DecisionRequest.deadlineDefault)
+      return call.begin(gateway, quarantine: [record], deadlineMilliseconds: deadlines.standard)
     }
     reply(problem.response)
   }

@@ -35,6 +35,8 @@ public struct HTTPProblem: Error, Equatable, Sendable {
   public var isRetriable = false
   /// Whole seconds, for `Retry-After`.
   public var retryAfterSeconds: Int?
+  /// Ids of transactions that were not answered, where the caller must send them again.
+  public var unanswered: [[UInt8]] = []
   /// For `Allow`.
   public var allowed = ""
 
@@ -66,6 +68,14 @@ public struct HTTPProblem: Error, Equatable, Sendable {
       json.put(quoted: field)
     }
     if isRetriable { json.put(",\"retriable\":true") }
+    if !unanswered.isEmpty {
+      json.put(",\"unanswered\":[")
+      for (index, id) in unanswered.enumerated() {
+        if index > 0 { json.put(",") }
+        id.withUnsafeBytes { json.put(quoted: $0) }
+      }
+      json.put("]")
+    }
     json.put("}")
   }
 }

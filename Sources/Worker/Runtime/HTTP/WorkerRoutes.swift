@@ -15,10 +15,10 @@ public enum WorkerRoutes {
   ///   - now: The wall clock, milliseconds since the epoch.
   public static func make(
     _ gateway: any DecisionGateway, _ metrics: WorkerMetrics, _ registry: MetricsRegistry,
-    logger: Logger = Logger(label: "assay.http"), now: @escaping () -> Int64
+    logger: Logger = Logger(label: "assay.http"), deadlines: HTTPDeadlines = HTTPDeadlines(), now: @escaping () -> Int64
   ) -> HTTPRouter {
     let router = HTTPRouter()
-    let decisions = DecisionService(gateway, metrics, logger: logger, now: now)
+    let decisions = DecisionService(gateway, metrics, logger: logger, deadlines: deadlines, now: now)
     router.on(.POST, "/v1/decisions") { request, reply in decisions.respond(to: request, reply) }
     router.on(.GET, "/healthz") { _, reply in reply(.text("ok\n")) }
     router.on(.GET, "/readyz") { _, reply in

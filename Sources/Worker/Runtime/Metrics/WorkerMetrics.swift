@@ -8,6 +8,7 @@ public struct WorkerMetrics: Sendable {
   private let rejections: [Counter]
   private let retries: [Counter]
   public let duplicates: Counter
+  public let httpRetried: Counter
   /// Nanoseconds from a `Submit`'s arrival to its answer.
   public let decisionLatency: Histogram
   public let syncedTickets: Counter
@@ -41,6 +42,8 @@ public struct WorkerMetrics: Sendable {
     }
     duplicates = registry.counter(
       "assay_duplicates_total", "Transactions that had been decided before and got the original decision.")
+    httpRetried = registry.counter(
+      "assay_http_retried_total", "Transactions of HTTP requests tried again within their deadline, each time counted.")
     decisionLatency = registry.histogram(
       "assay_decision_latency_seconds", "From a transaction's arrival at this worker to its answer, one count a transaction.")
     syncedTickets = registry.counter("assay_journal_synced_tickets_total", "Batches of the journal that are on disk.")
