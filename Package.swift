@@ -24,7 +24,7 @@ let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-col
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 
-// The simulator sees the insides of everything, which a release build shows only with -enable-testing (ops/simulate).
+// The simulator and the exhaustive search see the insides of everything, which a release build shows only with -enable-testing (ops/simulate).
 let simulation: [Target] = [
   .target(name: "Coroutines", path: "Tests/Coroutines"),
   .executableTarget(
@@ -32,6 +32,11 @@ let simulation: [Target] = [
     dependencies: ["Wire", "Models", "Worker", "Coordinator", "Client", "Coroutines", deque, nioCore, logging],
     path: "Tests/Simulation", exclude: ["regressions.txt", "README.md"],
     swiftSettings: [.swiftLanguageMode(.v5), .enableExperimentalFeature("Lifetimes"), .define("MUTANTS")]),
+  .executableTarget(
+    name: "Exhaustive", dependencies: ["Wire", "Worker", "Coordinator"], path: "Tests/Exhaustive", exclude: ["README.md"],
+    swiftSettings: [
+      .swiftLanguageMode(.v5), .enableExperimentalFeature("Lifetimes"), .define("MUTANTS"), .unsafeFlags(["-enforce-exclusivity=unchecked"]),
+    ]),
 ]
 
 let package = Package(
