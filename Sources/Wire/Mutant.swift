@@ -72,6 +72,16 @@ public enum Mutant: String, CaseIterable, Sendable {
   case answerBeforeCommit
   /// A log that is replayed leaves the dedup table empty, as a snapshot without it would.
   case forgetDuplicates
+  /// A snapshot comes back without the dedup table (C1).
+  case snapshotWithoutDuplicates
+  /// How far back a retry is taken goes by the primary's own clock, not by logged time.
+  case horizonByOwnClock
+  /// The children of a split get their cards, and not the dedup entries (R12).
+  case splitWithoutDuplicates
+  /// A primary goes on deciding behind its seal (R12).
+  case decideBehindSeal
+  /// A split is committed once the primary has made the children (R12: every in-sync replica must have).
+  case commitUnprepared
 
   #if MUTANTS
     /// The one that is switched on in this process.

@@ -9,7 +9,7 @@ extension Checks {
     let world = cluster.world
     for client in cluster.clients { client.isActive = false }
     cluster.wait(.seconds(60), "every partition is served and fully in sync, and every client has its answers") {
-      cluster.isWhole && cluster.clients.allSatisfy { $0.outstanding == 0 }
+      cluster.isWhole && truth?.openOperations.isEmpty == true && cluster.clients.allSatisfy { $0.outstanding == 0 }
     }
     guard world.violation == nil else { return }
     // New transactions commit, and every old one is answered as before.
@@ -29,6 +29,7 @@ extension Checks {
     observe()
     compareStates()
     checkReplicas(cluster)
+    checkLeftOvers(cluster)
     checkAnswers(cluster)
     checkDecisions(cluster)
     checkSinks(cluster)
@@ -55,6 +56,18 @@ extension Checks {
     }
   }
 
+  /// R12: nobody keeps a partition that stands in no map: parents are retired, and children of which nothing came are gone.
+  private func checkLeftOvers(_ cluster: Cluster) {
+    for worker in cluster.workers {
+      for partition in worker.partitions {
+        let record = truth?.partition(partition.id)
+        guard record?.replicas.contains(worker.node!.nodeID!) != true else { continue }
+        return cluster.world.fail(
+          "\(worker.process.name) keeps \(partition.id), which \(record == nil ? "stands in no map" : "is not its"): \(cluster.situation)")
+      }
+    }
+  }
+
   /// Every answer that a client was given stands in the committed history, once.
   private func checkAnswers(_ cluster: Cluster) {
     var places: [[UInt8]: (PartitionID, Offset)] = [:]
@@ -72,6 +85,7 @@ extension Checks {
     for client in cluster.clients {
       for (tag, row) in client.rows.enumerated() {
         guard let answer = row.answer else {
+          if row.isTooLate { continue }
           return cluster.world.fail("\(client.process.name)'s transaction \(tag) has no answer")
         }
         guard let place = places[row.record], place == (answer.partition, answer.offset) else {
@@ -91,14 +105,17 @@ extension Checks {
     return ranges.map { Array(payload[$0]) }
   }
 
+  /// A child's ids are higher than its parents', so theirs are gone through before.
   private func checkDecisions(_ cluster: Cluster) {
+    var oracles: [PartitionID: Oracle] = [:]
     for history in histories.values.sorted(by: { $0.id < $1.id }) {
-      var oracle = Oracle()
+      var oracle = births[history.id].map { Oracle(of: $0.parents.map { oracles[$0]! }, $0.range) } ?? Oracle()
       for entry in history.entries {
         if let problem = oracle.check(entry) {
           return cluster.world.fail("\(history.id) \(Self.text(entry.header)): \(problem)")
         }
       }
+      oracles[history.id] = oracle
     }
   }
 

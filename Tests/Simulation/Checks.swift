@@ -11,6 +11,8 @@ final class Checks {
   /// The metadata store's contents.
   private(set) var truth: ClusterState?
   private var epochs: [PartitionID: (epoch: Epoch, primary: Member?)] = [:]
+  /// Of the partitions that took the place of others: of which, and with which keys.
+  private(set) var births: [PartitionID: (parents: [PartitionID], range: KeyRange)] = [:]
   private var rounds = 0
 
   init(_ cluster: Cluster) { self.cluster = cluster }
@@ -29,6 +31,9 @@ final class Checks {
 
   // MARK: The coordinator's truth
 
+  /// The store is about to take a transaction: what has committed up to now is seen, because those that did may be gone after.
+  func changes() { if cluster.plan.faults.contains(.split) { observe() } }
+
   /// The store has taken a transaction.
   func changed(_ snapshot: MetadataSnapshot) {
     do {
@@ -43,9 +48,27 @@ final class Checks {
         }
         epochs[record.id] = (record.epoch, record.primary ?? epochs[record.id]?.primary)
       }
+      noteBirths(state)
       truth = state
     } catch {
       world.fail("the metadata store can't be read any more: \(error)")
+    }
+  }
+
+  /// R12: those that come have the keys of those that go.
+  private func noteBirths(_ state: ClusterState) {
+    guard let before = truth, !before.partitions.isEmpty else { return }
+    let gone = before.partitions.filter { state.partition($0.id) == nil }
+    for record in state.partitions where before.partition(record.id) == nil {
+      if births[record.id] != nil || before.nextPartition <= record.id { world.fail("\(record.id) was given twice (R2)") }
+      let parents = gone.filter { $0.range.first <= record.range.last && record.range.first <= $0.range.last }
+      births[record.id] = (parents.map(\.id), record.range)
+      _ = history(record.id)
+    }
+    for parent in gone {
+      guard let history = histories[parent.id], history.isSealed else {
+        return world.fail("others take the place of \(parent.id), whose committed history does not end in a seal (R12)")
+      }
     }
   }
 
@@ -87,7 +110,8 @@ final class Checks {
 
   func history(_ id: PartitionID) -> History {
     if let known = histories[id] { return known }
-    let made = History(id)
+    // A successor's log begins with its birth, which is no entry of the log's.
+    let made = History(id, start: id.rawValue > cluster.plan.partitions ? PartitionState.birthEnd : .zero)
     histories[id] = made
     return made
   }
@@ -114,7 +138,7 @@ final class Checks {
     // What lies below the log's start stands in a snapshot.
     guard let log = worker.mirror.logs[id] else { return }
     // Under `replicated` what is in memory counts, and the disk comes later.
-    guard isSynced else { return }
+    guard isSynced else { return checkMemory(worker, id, history) }
     guard log.durableEnd >= history.end else {
       return world.fail(
         "commit set outside electable set: \(worker.process.name) may be elected for \(id) and has \(log.durableEnd) on its disk "
@@ -124,6 +148,15 @@ final class Checks {
     guard let last = history.entries.last, let index = log.index(of: last.header.baseOffset), log.entries[index].hash == last.hash else {
       return world.fail(
         "\(worker.process.name) may be elected for \(id) and has another entry than the committed one before \(history.end)")
+    }
+  }
+
+  private func checkMemory(_ worker: WorkerHost, _ id: PartitionID, _ history: History) {
+    guard let partition = worker.partitions.first(where: { $0.id == id }), let last = history.entries.last?.header else { return }
+    guard partition.replica.log.end >= history.end, partition.replica.log.epoch(at: last.baseOffset) == last.epoch else {
+      return world.fail(
+        "commit set outside electable set: \(worker.process.name) may be elected for \(id), and its log ends at "
+          + "\(partition.replica.log.end) of the \(history.end) committed")
     }
   }
 

@@ -14,6 +14,8 @@ final class ClientHost: SubmitterDelegate {
     /// Times that an answer came.
     var answers = 0
     var isOut = false
+    /// A retry was refused, because what lay that far back is forgotten.
+    var isTooLate = false
   }
 
   struct Answer: Equatable {
@@ -31,6 +33,7 @@ final class ClientHost: SubmitterDelegate {
   private var client: ClusterClient!
   private(set) var failed = 0
   private(set) var reread = 0
+  private var isDying = false
   /// New transactions are made.
   var isActive = true
 
@@ -41,7 +44,9 @@ final class ClientHost: SubmitterDelegate {
 
   private var world: World { cluster.world }
 
+  /// A new process that has the book of an earlier one: what it has no answer to, it sends again.
   func start() {
+    guard !process.isAlive else { return }
     process.start()
     world.run(as: process) {
       let loop = Loop(process)
@@ -57,11 +62,24 @@ final class ClientHost: SubmitterDelegate {
       submit.rowDeadline = 600_000_000_000
       submitter = Submitter(client, on: loop, options: submit, delegate: self)
       client.start()
+      for tag in rows.indices where rows[tag].isOut { send(tag, isNew: false) }
     }
     schedule()
   }
 
+  func kill() {
+    world.note("\(process.name) killed")
+    process.die()
+    isDying = true
+    world.run(as: process) {
+      submitter.close()
+      client.close()
+    }
+    isDying = false
+  }
+
   func end() {
+    guard process.isAlive else { return }
     world.run(as: process) {
       submitter.close()
       client.close()
@@ -121,9 +139,11 @@ final class ClientHost: SubmitterDelegate {
   // MARK: What it is told
 
   func submitter(_ submitter: Submitter, answered row: borrowing RowAnswer) {
+    guard !isDying else { return }
     let tag = Int(row.tag)
     rows[tag].isOut = false
     switch row.kind {
+    case .rejected where row.rejection?.reason == .retryBeforeHorizon && cluster.plan.scenario == .horizon: rows[tag].isTooLate = true
     case .failed:
       failed += 1
       world.fail("\(process.name)'s transaction \(tag) was given up: \(row.failure, default: "no reason")")

@@ -13,7 +13,7 @@ final class Cluster {
 
   /// What the run went through, so that one that meets nothing is seen.
   struct Counts {
-    var failovers = 0, shrinks = 0, expansions = 0, stripped = 0, refused = 0
+    var failovers = 0, shrinks = 0, expansions = 0, stripped = 0, refused = 0, successions = 0, abandoned = 0, leaderships = 0
 
     mutating func note(_ event: CoordinatorEvent) {
       switch event {
@@ -22,6 +22,8 @@ final class Cluster {
       case .addedToISR: expansions += 1
       case .storageReplaced: stripped += 1
       case .proposalRefused: refused += 1
+      case .partitionsReplaced: successions += 1
+      case .operationEnded(_, _, let state, _) where state != .finished: abandoned += 1
       default: break
       }
     }
@@ -42,21 +44,26 @@ final class Cluster {
   var stops = 0
   var answers = 0
 
-  init(seed: UInt64, isVerbose: Bool = false) {
+  init(seed: UInt64, scenario: Scenario? = nil, isVerbose: Bool = false) {
     world = World(seed: seed)
     world.isVerbose = isVerbose
     World.current = world
     Blocking.host = world.threads
     SystemClock.simulated = ({ World.current.now }, { World.current.wall })
-    plan = Plan(&world.random)
+    plan = Plan(&world.random, seed: seed, scenario: scenario)
     network = Network(world)
     sinks = Sinks(world)
     linkOptions = LinkOptions(logger: Logger(label: "link") { _ in SwiftLogNoOpLogHandler() })
     Cluster.current = self
     checks = Checks(self)
-    coordinators = [CoordinatorHost(self, network.add("coordinator"), store)]
+    let number = plan.coordinators
+    coordinators = (0..<number).map { CoordinatorHost(self, network.add(number == 1 ? "coordinator" : "coordinator-\($0 + 1)"), store) }
     workers = (0..<plan.workers).map { WorkerHost(self, network.add("worker-\($0 + 1)")) }
     clients = (0..<2).map { ClientHost(self, network.add("client-\($0 + 1)")) }
+    if number > 1 {
+      store.process = network.add("store")
+      store.process!.start()
+    }
     nemesis = Nemesis(self)
   }
 
@@ -125,6 +132,7 @@ final class Cluster {
     for worker in workers {
       for partition in worker.partitions { lines.append("\(worker.process.name) \(Self.text(partition))") }
     }
+    for record in checks.truth?.openOperations ?? [] { lines.append("\(record.id) \(record.request) \(record.state) \(record.note)") }
     for client in clients { lines.append("\(client.process.name) waits for \(client.outstanding) of \(client.rows.count)") }
     return lines.joined(separator: "; ")
   }
@@ -142,14 +150,28 @@ final class Cluster {
   /// The operator gives the coordinator a bundle and has it activated.
   func publish(_ index: Int) {
     let made = Bundles.all[index]
+    ask(.publish(PublishBundle(bundle: made.bundle.id, step: .storeAndActivate, contents: made.archive)))
+  }
+
+  /// The operator begins an operation.
+  func operate(_ request: OperationRequest) {
+    ask(.startOperation(StartOperation(request, isDryRun: false, token: world.random.next()), by: "operator"))
+  }
+
+  /// The operator gives up whatever is under way.
+  func abortOperations() {
+    for record in checks.truth?.openOperations ?? [] { ask(.abortOperation(record.id)) }
+  }
+
+  private func ask(_ request: CoordinatorRequest) {
     world.after(.milliseconds(50), nil) { [unowned self] in
-      for coordinator in coordinators where coordinator.process.isAlive {
-        world.run(as: coordinator.process) {
-          coordinator.take(
-            .request(
-              SessionID(0), correlation: 0, .publish(PublishBundle(bundle: made.bundle.id, step: .storeAndActivate, contents: made.archive))
-            ))
-        }
+      guard coordinators.contains(where: { $0.leads && !$0.process.isStopped }) else {
+        // There is nobody to ask yet.
+        if plan.coordinators > 1 { ask(request) }
+        return
+      }
+      for coordinator in coordinators where coordinator.leads {
+        world.run(as: coordinator.process) { coordinator.take(.request(SessionID(0), correlation: 0, request)) }
       }
     }
   }

@@ -5,21 +5,64 @@ import Wire
 @testable import Coordinator
 @testable import Wire
 
-/// The metadata store: durable, and apart from the coordinator that uses it.
+/// The metadata store: durable, and apart from the coordinators that use it. With several of them it says who leads: a
+/// key under a lease, and a write compares with the term that the key was written in (R1).
 final class Store {
   var snapshot = MetadataSnapshot()
+  /// Its host, where several coordinators reach it over the network.
+  var process: Process?
+  private(set) var leader: (host: CoordinatorHost, term: UInt64)?
+  private var lastTerm: UInt64 = 0
+  private var leaseEnd: UInt64 = 0
+
+  /// Somebody leads, and its lease has not passed.
+  func leader(at now: UInt64) -> (host: CoordinatorHost, term: UInt64)? {
+    if leaseEnd < now { leader = nil }
+    return leader
+  }
+
+  /// The term of a new leadership; nil where another leads.
+  func campaign(_ host: CoordinatorHost, lease: UInt64, now: UInt64) -> UInt64? {
+    guard leader(at: now) == nil else { return nil }
+    lastTerm += 1
+    leader = (host, lastTerm)
+    leaseEnd = lease == .max ? .max : now + lease
+    return lastTerm
+  }
+
+  func renew(_ term: UInt64, lease: UInt64, now: UInt64) -> Bool {
+    guard leader(at: now)?.term == term else { return false }
+    leaseEnd = now + lease
+    return true
+  }
+
+  func revoke(_ term: UInt64) { if leader?.term == term { leader = nil } }
 }
 
-/// A coordinator's machine: the real core, with a shell of the simulator's own around it.
+/// A coordinator's machine: the real core, with a shell of the simulator's own around it, because the product's one is made
+/// of tasks, which run in an order of their own.
 final class CoordinatorHost {
+  /// A leadership. What was asked in it and is answered after its end is dropped.
+  private struct Term {
+    let number: UInt64
+    var core: CoordinatorCore
+  }
+
   let cluster: Cluster
   let process: Process
   let store: Store
-  private(set) var core: CoordinatorCore!
+  private var term: Term?
   private var loop: Loop!
   private var links: [SessionID: Peer] = [:]
   private var lastSession: UInt64 = 0
   private var actions: [CoordinatorAction] = []
+  // Standing by.
+  private var following: UInt64 = 0
+  private var leader: CoordinatorHost?
+  private var watch: LeaderWatch?
+  private var lastMap: ClusterMap?
+  private var ticks = 0
+  private var confirmed: UInt64 = 0
 
   init(_ cluster: Cluster, _ process: Process, _ store: Store) {
     self.cluster = cluster
@@ -30,6 +73,7 @@ final class CoordinatorHost {
   private var world: World { cluster.world }
   private var now: Int64 { Int64(world.now / 1_000_000) }
   private var identity: LinkIdentity { LinkIdentity(cluster: Cluster.id, role: .coordinator, name: process.name) }
+  var leads: Bool { process.isAlive && term != nil }
 
   func start() {
     guard !process.isAlive else { return }
@@ -38,8 +82,6 @@ final class CoordinatorHost {
     if store.snapshot.entries.isEmpty {
       store.snapshot.apply(ClusterState.founding(ClusterRecord(id: Cluster.id, name: "simulated"), cluster.plan.settings))
     }
-    guard let state = state() else { return }
-    core = CoordinatorCore(state, cluster.plan.policy, now: now)
     process.listener = { [unowned self] _ in
       lastSession += 1
       let link = Link(
@@ -48,6 +90,12 @@ final class CoordinatorHost {
       return link
     }
     world.note("started")
+    if store.process == nil {
+      guard let state = state() else { return }
+      term = Term(number: 0, core: CoordinatorCore(state, cluster.plan.policy, now: now))
+    } else {
+      lookForLeader()
+    }
     tick()
   }
 
@@ -63,54 +111,68 @@ final class CoordinatorHost {
     world.note("\(process.name) killed")
     process.die()
     links.removeAll()
+    term = nil
+    leader = nil
+    following = 0
+    watch = nil
+    lastMap = nil
   }
 
   private func tick() {
-    take(.tick)
+    if term != nil { take(.tick) } else { tickStandingBy() }
     world.after(.milliseconds(20), process) { [unowned self] in tick() }
   }
 
   func take(_ input: CoordinatorInput) {
     guard process.isAlive else { return }
+    guard term != nil else {
+      if case .request(let session, let correlation, let request) = input { answerStandingBy(session, correlation, request) }
+      return
+    }
     var batch: [CoordinatorAction] = []
     swap(&batch, &actions)
-    core.step(input, now: now, &batch)
+    term!.core.step(input, now: now, &batch)
     for action in batch { carryOut(action) }
     batch.removeAll(keepingCapacity: true)
     swap(&batch, &actions)
   }
 
   private func carryOut(_ action: CoordinatorAction) {
+    guard let number = term?.number else { return }
     switch action {
-    case .commit(let id, let transaction): commit(id, transaction)
+    case .commit(let id, let transaction): commit(id, transaction, number)
     case .reload:
-      world.after(.milliseconds(1), process) { [unowned self] in if let state = state() { take(.reloaded(state)) } }
+      world.after(.milliseconds(1), process) { [unowned self] in
+        if term?.number == number, let state = state() { take(.reloaded(state)) }
+      }
     case .send(let session, let correlation, let answer): links[session]?.send(answer, correlation)
     case .sendBundle(let session, let correlation, let id):
       let contents = store.snapshot.entries[.bundle(id)]?.value ?? []
       links[session]?.link?.send(BundleContent(bundle: id, contents: contents), correlation: correlation)
     case .probe(let node, let address):
-      guard let address = SplitAddress(address) else { return }
-      let timeout = TimeAmount.milliseconds(Int64(max(100, core.policy.settings.leaseMilliseconds / 4)))
+      guard let address = SplitAddress(address), let term else { return }
+      let timeout = TimeAmount.milliseconds(Int64(max(100, term.core.policy.settings.leaseMilliseconds / 4)))
       NodeProbe.start(on: loop, address: address, tls: nil, identity: identity, timeout: timeout, options: cluster.linkOptions) {
-        [unowned self] in take(.probed(node, $0))
+        [unowned self] result in
+        if self.term?.number == number { take(.probed(node, result)) }
       }
     case .close(let session, let failure): links[session]?.link?.close(failure)
     case .note(let event):
       world.note("\(event)")
       cluster.counts.note(event)
+      cluster.nemesis.heard(event)
     }
   }
 
+  // MARK: The store
+
   /// The store takes the transaction, whatever becomes meanwhile of who sent it.
-  private func commit(_ id: TransactionID, _ transaction: MetadataTransaction) {
+  private func commit(_ id: TransactionID, _ transaction: MetadataTransaction, _ number: UInt64) {
     let life = process.incarnation
+    guard store.process == nil else { return commitFar(id, transaction, number, life) }
     world.after(.microseconds(300) + world.random.within(0 ... .milliseconds(4)), nil) { [unowned self] in
       let isGood = store.snapshot.admits(transaction)
-      if isGood {
-        store.snapshot.apply(transaction)
-        cluster.checks.changed(store.snapshot)
-      }
+      if isGood { apply(transaction) }
       let revision = store.snapshot.revision
       guard process.isAlive, process.incarnation == life else { return }
       world.after(.microseconds(200), process) { [unowned self] in
@@ -119,9 +181,153 @@ final class CoordinatorHost {
     }
   }
 
+  private func apply(_ transaction: MetadataTransaction) {
+    cluster.checks.changes()
+    store.snapshot.apply(transaction)
+    cluster.checks.changed(store.snapshot)
+  }
+
+  /// Sent again until the store has it; the store says once what became of it.
+  private func commitFar(_ id: TransactionID, _ transaction: MetadataTransaction, _ number: UInt64, _ life: Int) {
+    ask(life) { [unowned self] in
+      let isDeposed = store.leader(at: world.now)?.term != number
+      let isGood = !isDeposed && store.snapshot.admits(transaction)
+      if isGood { apply(transaction) }
+      let revision = store.snapshot.revision
+      return { [unowned self] in
+        guard term?.number == number else { return }
+        if isDeposed { return standBy(nil) }
+        take(isGood ? .committed(id, revision: revision) : .refused(id))
+      }
+    }
+  }
+
+  /// Has the store do something once, over the network: the request and the answer each wait for an open way.
+  private func ask(_ life: Int, _ body: @escaping () -> () -> Void) {
+    guard let host = store.process else { return }
+    func travel(_ from: Process, _ to: Process, _ arrived: @escaping () -> Void) {
+      guard process.isAlive, process.incarnation == life else { return }
+      guard !cluster.network[from, to].isCut else {
+        return world.after(.milliseconds(50), nil) { travel(from, to, arrived) }.ignore()
+      }
+      world.after(cluster.network.delay(from, to) + .microseconds(300) + world.random.within(0 ... .milliseconds(2)), nil, arrived)
+    }
+    travel(process, host) { [unowned self] in
+      let answer = body()
+      travel(host, process) { [unowned self] in
+        guard process.isAlive, process.incarnation == life else { return }
+        world.after(0, process, answer)
+      }
+    }
+  }
+
+  // MARK: Leading and standing by, as the product's authority and server do it
+
+  private static let grace: Int64 = 2_000
+
+  private func lookForLeader() {
+    let life = process.incarnation
+    guard term == nil else { return }
+    ask(life) { [unowned self] in
+      let found = store.leader(at: world.now)
+      let won = found == nil ? store.campaign(self, lease: cluster.plan.coordinatorLease, now: world.now) : nil
+      return { [unowned self] in
+        if let won { lead(won) } else if let found { follow(found.host, found.term) }
+        world.after(.milliseconds(200), process) { [unowned self] in lookForLeader() }
+      }
+    }
+  }
+
+  private func lead(_ number: UInt64) {
+    guard term == nil, let state = state() else { return }
+    world.note("leads, term \(number)")
+    cluster.counts.leaderships += 1
+    watch?.close()
+    watch = nil
+    leader = nil
+    following = 0
+    for link in links.values.sorted(by: { $0.session < $1.session }) where link.role == .client {
+      link.link?.close(Failure(.unavailable, "a coordinator has been elected: connect again"))
+    }
+    confirmed = world.now
+    term = Term(number: number, core: CoordinatorCore(state, cluster.plan.policy, now: now + Self.grace))
+    take(.tick)
+    keepAlive(number)
+  }
+
+  private func keepAlive(_ number: UInt64) {
+    guard term?.number == number else { return }
+    let asked = world.now
+    if world.now - confirmed > cluster.plan.coordinatorLease + .seconds(1) { return standBy(nil) }
+    ask(process.incarnation) { [unowned self] in
+      let isRenewed = store.renew(number, lease: cluster.plan.coordinatorLease, now: world.now)
+      return { [unowned self] in
+        guard term?.number == number else { return }
+        if isRenewed { confirmed = max(confirmed, asked) } else { standBy(nil) }
+      }
+    }
+    world.after(cluster.plan.coordinatorLease / 4, process) { [unowned self] in keepAlive(number) }
+  }
+
+  private func follow(_ host: CoordinatorHost, _ number: UInt64) {
+    guard term == nil, number != following, host !== self else { return }
+    following = number
+    standBy(host)
+    watch?.close()
+    watch = LeaderWatch(host.process.address, on: loop, tls: nil, identity: identity, options: cluster.linkOptions) {
+      [unowned self] isDead in
+      guard isDead, process.isAlive else { return }
+      ask(process.incarnation) { [unowned self] in
+        store.revoke(number)
+        return {}
+      }
+    }
+    watch?.start()
+  }
+
+  private func standBy(_ leader: CoordinatorHost?) {
+    self.leader = leader
+    if let term {
+      world.note("does not lead any more")
+      lastMap = term.core.state.map
+      self.term = nil
+      following = 0
+      world.after(.milliseconds(10), process) { [unowned self] in lookForLeader() }
+    }
+    for link in links.values.sorted(by: { $0.session < $1.session }) where !mayStay(link) { sendOn(link) }
+  }
+
+  private func mayStay(_ peer: Peer) -> Bool {
+    peer.role == .coordinator || peer.role == .client && leader == nil && lastMap != nil
+  }
+
+  private func tickStandingBy() {
+    ticks += 1
+    guard ticks % 100 == 0 else { return }
+    for link in links.values.sorted(by: { $0.session < $1.session }) where link.role == .client { sendOn(link) }
+  }
+
+  private func answerStandingBy(_ session: SessionID, _ correlation: UInt64, _ request: CoordinatorRequest) {
+    guard let link = links[session] else { return }
+    switch request {
+    case .map, .watch:
+      if mayStay(link), let lastMap { return link.send(.map(lastMap), correlation) }
+      sendOn(link)
+    default: sendOn(link)
+    }
+  }
+
+  private func sendOn(_ peer: Peer) {
+    if let leader { peer.link?.send(LeaderHint(address: leader.process.address), correlation: 0) }
+    peer.link?.close(Failure(.notLeader, "this coordinator does not lead: ask there"))
+  }
+
   // MARK: Connections
 
-  fileprivate func opened(_ peer: Peer) { links[peer.session] = peer }
+  fileprivate func opened(_ peer: Peer) {
+    links[peer.session] = peer
+    if term == nil, !mayStay(peer) { sendOn(peer) }
+  }
 
   fileprivate func closed(_ session: SessionID) {
     links[session] = nil
@@ -132,6 +338,7 @@ final class CoordinatorHost {
     private unowned let host: CoordinatorHost
     let session: SessionID
     private(set) var link: Link?
+    var role: LinkIdentity.Role? { link?.peer.role }
 
     init(_ host: CoordinatorHost, _ session: SessionID) {
       self.host = host
@@ -149,10 +356,14 @@ final class CoordinatorHost {
         switch header.kind {
         case .join: request = .join(try Join(reading: payload))
         case .heartbeat: request = .heartbeat(try Heartbeat(reading: payload))
-        case .isrProposal: request = .propose(try ISRProposal(reading: payload))
+        case .isrProposal:
+          let proposal = try ISRProposal(reading: payload)
+          host.cluster.nemesis.heard(proposal)
+          request = .propose(proposal)
         case .mapRequest: request = .map
         case .watchMap: request = .watch(known: try WatchMap(reading: payload).known)
         case .bundleRequest: request = .bundle(try BundleRequest(reading: payload).bundle)
+        case .successionReport: request = .succession(try SuccessionReport(reading: payload))
         default: return
         }
         host.take(.request(session, correlation: header.correlation, request))
@@ -170,6 +381,7 @@ final class CoordinatorHost {
       case .proposal(let message): link.send(message, correlation: correlation)
       case .published(let message): link.send(message, correlation: correlation)
       case .status(let message): link.send(message, correlation: correlation)
+      case .succession(let message): link.send(message, correlation: correlation)
       case .failure(let message): link.send(message, correlation: correlation)
       default: break
       }

@@ -214,7 +214,8 @@ final class Disk {
       return -Int(EIO)
     }
     markSynced(file)
-    onSync?(path)
+    // What the kernel has given up stays lost, whatever later syncs say.
+    if file.lost.isEmpty { onSync?(path) }
     return 0
   }
 

@@ -8,11 +8,19 @@ final class History {
   let id: PartitionID
   private(set) var entries: [LogMirror.Entry] = []
   private var places: [Offset: Int] = [:]
-  var end: Offset { entries.last?.header.endOffset ?? .zero }
+  /// Where the first entry is due.
+  let start: Offset
+  var end: Offset { entries.last?.header.endOffset ?? start }
   /// Digest of the state at an offset, by whoever was seen there first.
   var digests: [Offset: (digest: UInt64, by: String)] = [:]
 
-  init(_ id: PartitionID) { self.id = id }
+  init(_ id: PartitionID, start: Offset = .zero) {
+    self.id = id
+    self.start = start
+  }
+
+  /// Nothing was decided since the last seal, and it was not taken back (R12).
+  var isSealed: Bool { entries.last { [.seal, .unsealed, .decided].contains($0.header.kind) }?.header.kind == .seal }
 
   func append(_ entry: LogMirror.Entry) {
     places[entry.header.baseOffset] = entries.count

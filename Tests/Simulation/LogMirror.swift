@@ -67,6 +67,7 @@ final class LogMirror {
   private func take(_ records: UnsafeRawBufferPointer) {
     _ = JournalWalk.forEachRecord(records) { header, raw, _ in
       if header.kind == .truncated { return truncate(header.partition, to: header.baseOffset) }
+      if header.kind == .dropped { return logs[header.partition] = nil }
       guard !header.kind.isLocal else { return }
       truncate(header.partition, to: header.baseOffset)
       logs[header.partition, default: Log()].entries.append(Entry(header: header, hash: hash64(raw, seed: 0), bytes: Array(raw)))

@@ -7,6 +7,10 @@ enum Fault: String, CaseIterable {
   case kill, powerLoss, powerLossOfAll, pause, wipe, corrupt, failedSync, fullDisk, slowDisk
   case cutBothWays, cutOneWay, partialCut, delay, loss, reset
   case coordinatorKill, coordinatorPause, clockJump, swap
+  case split, merge, abort, drain, clientKill, coordinatorCut
+
+  /// What any run may have.
+  static let general = allCases.filter { ![.split, .merge, .abort, .drain, .clientKill, .coordinatorCut].contains($0) }
 }
 
 /// Brings the plan's faults, and takes care that no run loses more disks than the rules can bear.
@@ -42,6 +46,8 @@ final class Nemesis {
       coordinator.process.goOn()
       coordinator.start()
     }
+    for client in cluster.clients { client.start() }
+    for node in cluster.checks.truth?.nodes ?? [] where node.draining { cluster.operate(.undrain(node.id)) }
     for worker in cluster.workers {
       worker.process.goOn()
       worker.process.skew = 0
@@ -56,6 +62,10 @@ final class Nemesis {
     let worker = world.random.pick(cluster.workers)
     let coordinator = world.random.pick(cluster.coordinators)
     let long = world.random.within(.milliseconds(20)...(world.random.below(3) == 0 ? .seconds(8) : .seconds(2)))
+    bring(fault, on: worker, coordinator, for: long)
+  }
+
+  private func bring(_ fault: Fault, on worker: WorkerHost, _ coordinator: CoordinatorHost, for long: UInt64) {
     var happened = true
     switch fault {
     case .kill where isVolatile && !mayLose(worker), .powerLoss where isVolatile && !mayLose(worker): return
@@ -112,8 +122,85 @@ final class Nemesis {
     case .swap:
       bundle = world.random.below(Bundles.all.count)
       cluster.publish(bundle)
+    case .split:
+      guard let record = cluster.checks.truth?.partitions.randomElement(using: &world.random),
+        cluster.checks.truth!.partitions.count < 8
+      else { return }
+      cluster.operate(.split(record.id, at: splitPoint(record.range)))
+    case .merge:
+      guard let all = cluster.checks.truth?.partitions, all.count > 1 else { return }
+      let first = world.random.below(all.count - 1)
+      cluster.operate(.merge(all[first].id, all[first + 1].id))
+    case .abort: cluster.abortOperations()
+    case .drain:
+      guard let node = cluster.checks.truth?.node(named: worker.process.name)?.id else { return }
+      cluster.operate(.drain(node))
+      later(long) { [cluster] in cluster.operate(.undrain(node)) }
+    case .clientKill:
+      let client = world.random.pick(cluster.clients)
+      guard client.process.isAlive else { return }
+      client.kill()
+      later(long) { client.start() }
+    case .coordinatorCut: cut(world.random.pick([.cutBothWays, .cutOneWay, .partialCut]), coordinator.process, for: long)
     }
     if happened { note(fault, worker.process.name) }
+  }
+
+  /// Where some cards lie on each side, mostly.
+  private func splitPoint(_ range: KeyRange) -> KeyHash {
+    let width = range.last.rawValue - range.first.rawValue
+    guard width > 1 else { return range.last }
+    return KeyHash(range.first.rawValue + 1 + world.random.within(0...(width - 1)))
+  }
+
+  // MARK: Ambushes
+
+  /// Something has happened that the rules are about. In an ambush, trouble follows at once for whoever it concerns.
+  func heard(_ event: CoordinatorEvent) {
+    guard isLurking else { return }
+    switch event {
+    case .primaryChanged(_, _, let node, _): ambush(node)
+    case .addedToISR(let id, let node), .removedFromISR(let id, let node, _):
+      let primary = cluster.checks.truth?.partition(id)?.primary?.node
+      ambush(world.random.below(3) > 0 ? primary ?? node : node)
+    default: break
+    }
+  }
+
+  /// A proposal has come to the coordinator, and is not decided yet.
+  func heard(_ proposal: ISRProposal) {
+    guard isLurking else { return }
+    ambush(world.random.below(3) > 0 ? proposal.member.node : proposal.proposer)
+  }
+
+  private var isLurking: Bool { isActive && cluster.plan.scenario == .ambush && world.random.below(3) == 0 }
+
+  private func ambush(_ node: NodeID) {
+    guard let name = cluster.checks.truth?.node(node)?.name, let worker = cluster.workers.first(where: { $0.process.name == name })
+    else { return }
+    let soon = world.random.within(0 ... .milliseconds([2, 10, 60][world.random.below(3)]))
+    let long = world.random.within(.milliseconds(5) ... .milliseconds([40, 300, 2_500][world.random.below(3)]))
+    let isEnd = world.random.below(3) == 0
+    let fault = world.random.pick([Fault.kill, .powerLoss, .powerLoss, .pause, .wipe, .wipe, .cutOneWay, .coordinatorCut, .slowDisk])
+    later(soon) { [unowned self] in
+      guard isActive else { return }
+      // Who was cut off before is back just now.
+      if isEnd { cluster.network.heal() }
+      if fault == .coordinatorCut { return isolate(worker.process, for: long) }
+      bring(fault, on: worker, cluster.coordinators[0], for: long)
+    }
+  }
+
+  /// A worker that its peers and clients reach and no coordinator does.
+  private func isolate(_ victim: Process, for long: UInt64) {
+    note(.coordinatorCut, victim.name)
+    let ways = cluster.coordinators.flatMap { [($0.process, victim), (victim, $0.process)] }
+    let some = world.random.below(3) == 0 ? [ways[world.random.below(2)]] : ways
+    for (from, to) in some { cluster.network[from, to].isCut = true }
+    later(long + .milliseconds(500)) { [cluster] in
+      for (from, to) in some { cluster.network[from, to].isCut = false }
+      cluster.network.release()
+    }
   }
 
   /// Under `replicated` a process that dies takes its replicas with it (R6).

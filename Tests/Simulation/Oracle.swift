@@ -17,6 +17,16 @@ struct Oracle {
   private var ranges: [Range<Int>] = []
   private(set) var decided = 0
 
+  init() {}
+
+  /// Of a successor: its parents', as far as their cards are its own.
+  init(of parents: [Oracle], _ range: KeyRange) {
+    for parent in parents {
+      histories.merge(parent.histories.filter { range.contains($0.key) }) { mine, _ in mine }
+      bundle = bundle ?? parent.bundle
+    }
+  }
+
   /// Why `entry` is not what its predecessors make of it; nil if it is.
   mutating func check(_ entry: LogMirror.Entry) -> String? {
     let payload = entry.bytes[LogRecord.headerSize...]

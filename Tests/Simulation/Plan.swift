@@ -4,8 +4,34 @@ import Wire
 
 @testable import Worker
 
+/// What a run has besides the faults that any may have. Drawn from the seed, or given with `--plan`.
+enum Scenario: String, CaseIterable {
+  /// Everything but what the others are about.
+  case mixed
+  /// Partitions are split and merged.
+  case successions
+  /// Three coordinators, one of which leads, on a store of their own.
+  case coordinators
+  /// A short dedup horizon, and clocks that are far apart.
+  case horizon
+  /// Faults follow what the coordinator decides, within milliseconds, and hit whom it is about.
+  case ambush
+
+  /// In how many of a hundred runs.
+  var share: Int {
+    switch self {
+    case .mixed: 30
+    case .successions: 25
+    case .coordinators: 15
+    case .horizon: 5
+    case .ambush: 25
+    }
+  }
+}
+
 /// What a run is about: sizes, settings and which faults there are. Drawn from the seed before anything else.
 struct Plan {
+  var scenario: Scenario
   var workers: Int
   var partitions: Int
   var loops: Int
@@ -21,6 +47,9 @@ struct Plan {
   var troubled: UInt64
   var faultInterval: UInt64
   var faults: Set<Fault>
+  var coordinators = 1
+  /// How long nobody else may lead, ns.
+  var coordinatorLease: UInt64 = .max
 
   static let base: WorkerConfig = {
     do {
@@ -31,7 +60,10 @@ struct Plan {
     }
   }()
 
-  init(_ random: inout Random) {
+  /// What is drawn from `random` is drawn in every scenario alike, so that the mixed runs stay as they are.
+  init(_ random: inout Random, seed: UInt64, scenario: Scenario?) {
+    var own = Random(seed: seed &* 0x2545_F491_4F6C_DD1D &+ 1)
+    self.scenario = scenario ?? Self.draw(&own)
     workers = 3 + (random.below(3) == 0 ? 1 : 0)
     partitions = 1 + random.below(3)
     loops = random.below(4) == 0 ? 2 : 1
@@ -56,6 +88,57 @@ struct Plan {
     // Most runs have few kinds of faults, so that what needs two of one kind in a row is met; some have all.
     faults = []
     let share = [15, 30, 50, 100][random.below(4)]
-    for fault in Fault.allCases where random.below(100) < share { faults.insert(fault) }
+    for fault in Fault.general where random.below(100) < share { faults.insert(fault) }
+    adapt(&own)
+  }
+
+  private static func draw(_ own: inout Random) -> Scenario {
+    var left = own.below(Scenario.allCases.reduce(0) { $0 + $1.share })
+    for scenario in Scenario.allCases {
+      left -= scenario.share
+      if left < 0 { return scenario }
+    }
+    return .mixed
+  }
+
+  private mutating func adapt(_ own: inout Random) {
+    guard scenario != .mixed else { return }
+    if own.below(3) > 0 { faults.insert(.clientKill) }
+    switch scenario {
+    case .mixed: break
+    case .successions:
+      faults.formUnion([.split, .merge])
+      if own.below(3) == 0 { faults.insert(.drain) }
+      if own.below(3) == 0 { faults.insert(.abort) }
+      // A successor can't be copied to an empty disk before it has snapshots of its own.
+      faults.subtract([.wipe, .corrupt, .failedSync])
+      settings.durability = .fsync
+      policy.settings = settings
+      policy.sealedMillisecondsMax = 1_000 + Int64(own.below(5_000))
+      faultInterval = .milliseconds(300 + UInt64(own.below(1_500)))
+    case .coordinators:
+      coordinators = 3
+      coordinatorLease = .milliseconds(1_000 + UInt64(own.below(3_000)))
+      faults.formUnion([.coordinatorKill, .coordinatorPause, .coordinatorCut])
+      if own.below(2) == 0 {
+        faults.formUnion([.split, .merge])
+        faults.subtract([.wipe, .corrupt, .failedSync])
+      }
+    case .horizon:
+      workerConfig.dedupHorizon = 4_000 + Int64(own.below(12_000))
+      faults.formUnion([.clockJump, .kill, .cutBothWays])
+    case .ambush:
+      let lease = 600 + 300 * own.below(2)
+      settings.leaseMilliseconds = lease
+      settings.heartbeatMilliseconds = lease / 5
+      policy.settings = settings
+      partitions = 1 + own.below(2)
+      policy.partitions = partitions
+      policy.settleMilliseconds = 300 + Int64(own.below(2_000))
+      faultInterval = .milliseconds(300 + UInt64(own.below(1_200)))
+      clientInterval = 20 + UInt64(own.below(80))
+      faults.formUnion([[.partialCut, .cutBothWays], [.partialCut, .pause], [.partialCut, .slowDisk, .kill]][own.below(3)])
+      faults.subtract([.corrupt, .failedSync])
+    }
   }
 }

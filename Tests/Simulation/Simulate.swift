@@ -7,6 +7,7 @@ import Wire
 enum Simulate {
   nonisolated(unsafe) static var seed: UInt64 = 1
   nonisolated(unsafe) static var mutant = ""
+  nonisolated(unsafe) static var scenario: Scenario?
 
   static func main() {
     // Orders of dictionaries are part of a run.
@@ -35,10 +36,16 @@ enum Simulate {
       case "--twice": isTwice = true
       case "--verbose": isVerbose = true
       case "--mutant": mutant = value()
+      case "--plan":
+        let name = value()
+        guard let known = Scenario(rawValue: name) else {
+          fail("there is no plan \(name): \(Scenario.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        scenario = known
       case "--list-mutants":
         for mutant in Mutant.allCases { print(mutant.rawValue) }
         return
-      default: fail("what is \(argument)? --seed S --count N --minutes M --twice --verbose --mutant NAME")
+      default: fail("what is \(argument)? --seed S --count N --minutes M --twice --verbose --mutant NAME --plan NAME")
       }
     }
     plant()
@@ -51,14 +58,14 @@ enum Simulate {
     let first = seed
     while seed < first &+ count {
       if minutes > 0, wallSeconds() - began > minutes * 60 { break }
-      let cluster = Cluster(seed: seed, isVerbose: isVerbose)
+      let cluster = Cluster(seed: seed, scenario: scenario, isVerbose: isVerbose)
       let violation = cluster.run()
       simulated += Double(cluster.world.now - .seconds(1_000)) / 1e9
       total.add(cluster)
       lastTrace = cluster.world.trace
       if let violation { report(violation, cluster) }
       if isTwice {
-        let again = Cluster(seed: seed)
+        let again = Cluster(seed: seed, scenario: scenario)
         _ = again.run()
         guard again.world.trace == cluster.world.trace, again.world.steps == cluster.world.steps else {
           report("two runs of one seed differ: \(cluster.world.steps) steps and \(again.world.steps)", cluster)
@@ -74,7 +81,7 @@ enum Simulate {
 
   struct Totals: CustomStringConvertible {
     var steps: UInt64 = 0
-    var answers = 0, transactions = 0, failovers = 0, shrinks = 0, expansions = 0, stripped = 0, stops = 0
+    var answers = 0, transactions = 0, failovers = 0, shrinks = 0, expansions = 0, stripped = 0, stops = 0, successions = 0, abandoned = 0, leaderships = 0
     var faults: [Fault: Int] = [:]
 
     mutating func add(_ cluster: Cluster) {
@@ -86,26 +93,35 @@ enum Simulate {
       expansions += cluster.counts.expansions
       stripped += cluster.counts.stripped
       stops += cluster.stops
+      successions += cluster.counts.successions
+      abandoned += cluster.counts.abandoned
+      leaderships += cluster.counts.leaderships
       faults.merge(cluster.nemesis.done) { $0 + $1 }
     }
 
     var description: String {
       let list = faults.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key.rawValue) \($0.value)" }.joined(separator: ", ")
       return "\(steps) steps, \(transactions) transactions, \(answers) answers, \(failovers) failovers, \(shrinks) shrinks, "
-        + "\(expansions) expansions, \(stripped) disks replaced, \(stops) stops; faults: \(list)"
+        + "\(expansions) expansions, \(stripped) disks replaced, \(stops) stops, \(successions) splits and merges (\(abandoned) given up), "
+        + "\(leaderships) coordinators elected; faults: \(list)"
     }
+  }
+
+  private static var again: String {
+    let plan = Cluster.current?.plan.scenario.rawValue ?? ""
+    return "ops/simulate --seed \(seed) --plan \(plan)\(mutant.isEmpty ? "" : " --mutant \(mutant)") --verbose"
   }
 
   private static func report(_ violation: String, _ cluster: Cluster) -> Never {
     print("seed \(seed), step \(cluster.world.steps): \(violation)")
-    print("again: ops/simulate --seed \(seed)\(mutant.isEmpty ? "" : " --mutant \(mutant)") --verbose")
+    print("again: \(again)")
     exit(1)
   }
 
   /// A precondition of the code under test has failed: it has said why.
   private static func trapped() -> Never {
     print("seed \(seed), step \(World.current?.steps ?? 0): the program trapped (its message stands above)")
-    print("again: ops/simulate --seed \(seed)\(mutant.isEmpty ? "" : " --mutant \(mutant)") --verbose")
+    print("again: \(again)")
     fflush(stdout)
     _exit(1)
   }

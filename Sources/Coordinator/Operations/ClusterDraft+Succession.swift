@@ -171,6 +171,10 @@ extension ClusterDraft {
         return .waiting("\(state.name(node)) is not in sync in both")
       }
       let made = succession.children.compactMap { told.children[$0.id] }
+      if planted(.commitUnprepared), node != parents[0].primary?.node {
+        members.append(now)
+        continue
+      }
       guard made.count == succession.children.count else { return .waiting("\(state.name(node)) is still making its copy") }
       if let digests, digests != made {
         return .impossible("failed: the copies on \(state.name(node)) and on \(state.name(members[0].node)) differ (R14)")

@@ -10,7 +10,7 @@ extension PartitionState {
   /// entries' indices hold. Cursors and offsets are those of a child whose log begins.
   func part(_ range: KeyRange) -> PartitionState {
     let part = PartitionState(dedupHorizon: dedupHorizon)
-    part.dedup = dedup.part(range)
+    if !planted(.splitWithoutDuplicates) { part.dedup = dedup.part(range) }
     if entities != nil { part.entities = entities!.part(range) }
     part.bundles = bundles
     part.loggedTime = loggedTime

@@ -92,7 +92,7 @@ extension Shard {
     }
     let state = partition.state
     guard partition.replica.isServing, let bundle = state.bundle else { return refuse(rows, request, .unavailable) }
-    guard state.seal == nil else { return refuse(rows, request, .sealed) }
+    guard state.seal == nil || planted(.decideBehindSeal) else { return refuse(rows, request, .sealed) }
     let time = state.nextLoggedTime(now: now)
     let base = partition.replica.log.end
     let bundleNumber = UInt32(state.bundles.count - 1)
@@ -121,7 +121,7 @@ extension Shard {
       case .conflict: request.outcomes[row.index].reject(.conflictingDuplicate)
       case .new:
         // Entries are kept a little longer than this, so that clocks that differ a little decide nothing twice.
-        if firstSent < time - dedupHorizon {
+        if firstSent < (planted(.horizonByOwnClock) ? now : time) - dedupHorizon {
           request.outcomes[row.index].reject(.retryBeforeHorizon)
           continue
         }
