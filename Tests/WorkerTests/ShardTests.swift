@@ -77,6 +77,29 @@ import Wire
     #expect(Set(answer.outcomes.map(\.status)).count == 2)
   }
 
+  @Test func `R14: who decided beyond the commit offset and is fenced is let go of at once; nothing is written before the rebuild`() throws {
+    var rig = try ShardRig()
+    rig.lead()
+    _ = try rig.answer([ShardRig.transaction("a")])
+    let id = try rig.submit([ShardRig.transaction("b")])
+    rig.hand()
+    let commit = rig.shard.partitions[PartitionID(1)]!.replica.commit
+    // Another leads in a higher epoch, and its log has another entry at the commit offset.
+    let header = LogRecord(
+      partition: PartitionID(1), kind: .epochStart, count: 1, epoch: Epoch(2), baseOffset: commit, loggedTime: rig.now,
+      commitOffset: commit, length: LogRecord.headerSize)
+    var record = [UInt8](repeating: 0, count: header.length)
+    record.withUnsafeMutableBytes { header.seal($0) }
+    let append = Append(
+      partition: PartitionID(1), epoch: Epoch(2), sender: NodeID(2), senderIncarnation: Incarnation(1), recordVersion: RecordVersion(2),
+      previousEpoch: Epoch(1), base: commit, commitOffset: commit)
+    for _ in 0..<2 { rig.shard.received(append, records: record.span.bytes, now: rig.now) }
+    #expect(rig.shard.output.rebuilds.map(\.partition) == [PartitionID(1)] && rig.shard.output.rebuilds[0].highestEpoch == Epoch(2))
+    #expect(rig.shard.output.persists.map(\.highestEpoch).last == Epoch(2))
+    #expect(rig.shard.takeChunk() == nil && rig.shard.output.answers.isEmpty && rig.shard.partitionIDs.isEmpty)
+    #expect(try rig.take(id).outcomes.map(\.failure) == [.fenced])
+  }
+
   @Test func `S3: each decision names its bundle; a retry after the switch names the one that decided`() throws {
     var rig = try ShardRig()
     rig.lead()

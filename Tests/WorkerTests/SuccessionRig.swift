@@ -98,7 +98,7 @@ struct SuccessionRig {
     reports += output.successions
     for part in output.parts { node.shard.adopt(part) }
     for id in output.unborn { node.shard.discard(id) }
-    for id in output.rebuilds { rebuild(id, node) }
+    for closed in output.rebuilds { rebuild(closed, node) }
     sync(node)
     if output.rotateSinks {
       let delivered = node.delivered
@@ -221,11 +221,10 @@ struct SuccessionRig {
     return partitions
   }
 
-  private func rebuild(_ id: PartitionID, _ node: Node) {
-    let facts = node.shard.close(id)
+  private func rebuild(_ closed: ShardOutput.Rebuild, _ node: Node) {
     sync(node)
-    guard let partition = try! recovered(node)[id] else { preconditionFailure("\(id) is not in the journal") }
-    node.shard.recover(partition, highestEpoch: facts.highestEpoch, record: facts.record)
+    guard let partition = try! recovered(node)[closed.partition] else { preconditionFailure("\(closed.partition) is not in the journal") }
+    node.shard.recover(partition, highestEpoch: closed.highestEpoch, record: closed.record)
     node.shard.learned(map, now: now)
   }
 

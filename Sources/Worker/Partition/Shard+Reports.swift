@@ -42,16 +42,14 @@ extension Shard {
     return totals
   }
 
-  /// Whether it began as the successor of others (R12).
-  public func isSuccessor(_ id: PartitionID) -> Bool { partitions[id]?.birth != nil }
-
   /// Lets go of a partition whose state is to be made anew from its log (R14); until `recover` brings it back, whatever
   /// comes for it is ignored, and so comes again.
-  public func close(_ id: PartitionID) -> (highestEpoch: Epoch, record: PartitionRecord?) {
+  public func close(_ id: PartitionID) -> ShardOutput.Rebuild {
     closed.insert(id)
-    guard let partition = partitions[id] else { return (.none, nil) }
+    guard let partition = partitions[id] else { preconditionFailure("\(id) is not open") }
     giveUpCheckpoint(partition)
     partitions[id] = nil
-    return (partition.replica.highestEpoch, partition.replica.record)
+    return .init(
+      partition: id, isSuccessor: partition.birth != nil, highestEpoch: partition.replica.highestEpoch, record: partition.replica.record)
   }
 }

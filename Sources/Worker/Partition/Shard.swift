@@ -306,9 +306,17 @@ public final class Shard {
   ) {
     // Carrying an action out may append further ones.
     var next = 0
+    var isClosing = false
     while next < actions.count {
       let action = actions[next]
       next += 1
+      if isClosing {
+        // Nothing of this log goes on before it has been rebuilt: what else was to be done is asked for again then.
+        switch action {
+        case .persist, .fetchMap: break
+        default: continue
+        }
+      }
       switch action {
       case .committed(let end):
         committed(end, partition)
@@ -345,16 +353,17 @@ public final class Shard {
         let time = partition.state.nextLoggedTime(now: now)
         partition.state.advance(to: time)
         append(partition, kind: .epochStart, count: 1, payloadSize: 0, loggedTime: time, now: now) { _ in }
-        // Its state is the whole log's again: nothing ran ahead that has not stayed.
-        output.rebuilds.removeAll { $0 == partition.id }
         actions = rest
         next = 0
       case .steppedDown(let commit):
-        if partition.state.applied > commit, !planted(.keepDemotedState) { output.rebuilds.append(partition.id) }
         for request in partition.takeWaiters() { fail(request, partition.id) }
+        // One that leads again at once keeps its whole log, and so what it has applied (R7).
+        isClosing = partition.state.applied > commit && !planted(.keepDemotedState) && !actions[next...].contains { $0.isAssumption }
       }
     }
     actions.removeAll(keepingCapacity: true)
+    // At once, before anything more is written for it: the rebuild reads what the journal has been given up to now (R14).
+    if isClosing { output.rebuilds.append(close(partition.id)) }
   }
 
   private func committed(_ end: Offset, _ partition: Partition) {

@@ -29,6 +29,15 @@ public struct ShardOutput {
     public var version: RecordVersion
   }
 
+  /// A partition that is closed, and is to be made anew from its log.
+  public struct Rebuild: Sendable {
+    public var partition: PartitionID
+    /// It began as the successor of others (R12).
+    public var isSuccessor: Bool
+    public var highestEpoch: Epoch
+    public var record: PartitionRecord?
+  }
+
   /// A committed record for the sinks, in log order within its partition.
   public struct Delivery: Sendable {
     public var record: HeldRecord
@@ -44,7 +53,7 @@ public struct ShardOutput {
   public var completed: [RequestID] = []
   public var fetchMap = false
   /// Partitions whose state ran ahead of the commit offset when they lost their role (R14).
-  public var rebuilds: [PartitionID] = []
+  public var rebuilds: [Rebuild] = []
   /// Bundles that a primary's log names and this node lacks.
   public var neededBundles: [BundleID] = []
   /// States to be written down: a file each, its pieces to be asked for.

@@ -23,4 +23,6 @@ public enum ReplicaAction: Equatable, Sendable {
   case propose(add: Bool, Member, epoch: Epoch, version: RecordVersion)
   /// A higher epoch is about: fetch the map before serving (R3).
   case fetchMap
+
+  var isAssumption: Bool { if case .assumed = self { true } else { false } }
 }

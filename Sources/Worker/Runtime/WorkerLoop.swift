@@ -322,7 +322,7 @@ final class WorkerLoop: @unchecked Sendable {
     for header in output.publishes { checkpoints.publish(header) }
     for (partition, offset) in output.discards { checkpoints.discard(partition, offset) }
     for id in output.completed { answer(id) }
-    for id in output.rebuilds { node.rebuild(id, on: self) }
+    for closed in output.rebuilds { node.rebuild(closed, on: self) }
     if !output.parts.isEmpty || !output.unborn.isEmpty || !output.successions.isEmpty || !output.retired.isEmpty || output.rotateSinks {
       succeed(output)
     }

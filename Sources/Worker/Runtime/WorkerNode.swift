@@ -287,18 +287,17 @@ final class WorkerNode: @unchecked Sendable {
   }
 
   /// R14: a replica whose state ran ahead of its commit offset starts again from its log.
-  func rebuild(_ id: PartitionID, on loop: WorkerLoop) {
+  func rebuild(_ closed: ShardOutput.Rebuild, on loop: WorkerLoop) {
+    let id = closed.partition
     logger.notice("rebuilding a partition that lost its role with uncommitted entries applied", metadata: ["partition": "\(id)"])
-    let isSuccessor = loop.shard.isSuccessor(id)
-    let facts = loop.shard.close(id)
     let last = journal.lastTicket
     let cursor = sinks.outbox.cursor(of: id)
     background {
-      let rebuilt = Result { try self.rebuilt(id, isSuccessor: isSuccessor, after: last, sinkCursor: cursor) }
+      let rebuilt = Result { try self.rebuilt(id, isSuccessor: closed.isSuccessor, after: last, sinkCursor: cursor) }
       loop.eventLoop.execute {
         switch rebuilt {
         case .success(let partition):
-          loop.shard.recover(partition, highestEpoch: facts.highestEpoch, record: facts.record)
+          loop.shard.recover(partition, highestEpoch: closed.highestEpoch, record: closed.record)
           if let map = loop.map { loop.learned(map) }
         case .failure(let error): self.stop(because: "\(id) can't be rebuilt: \(error)")
         }
