@@ -66,6 +66,8 @@ public enum Mutant: String, CaseIterable, Sendable {
   case applyBeyondCommit
   /// A primary that has stepped down keeps what it had applied beyond the commit offset (R14).
   case keepDemotedState
+  /// A partition that is to be rebuilt is written for until the rebuild begins, which may miss what was written last (R14).
+  case closeLate
   /// The sinks' cursor is logged at the commit offset, ahead of their files (C3).
   case cursorAheadOfSinks
   /// A request is answered before its records have committed (R5).

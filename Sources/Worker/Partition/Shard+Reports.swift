@@ -49,7 +49,12 @@ extension Shard {
     guard let partition = partitions[id] else { preconditionFailure("\(id) is not open") }
     giveUpCheckpoint(partition)
     partitions[id] = nil
-    return .init(
-      partition: id, isSuccessor: partition.birth != nil, highestEpoch: partition.replica.highestEpoch, record: partition.replica.record)
+    return rebuild(partition)
+  }
+
+  func rebuild(_ partition: Partition) -> ShardOutput.Rebuild {
+    .init(
+      partition: partition.id, isSuccessor: partition.birth != nil, highestEpoch: partition.replica.highestEpoch,
+      record: partition.replica.record)
   }
 }

@@ -310,7 +310,7 @@ public final class Shard {
     while next < actions.count {
       let action = actions[next]
       next += 1
-      if isClosing {
+      if isClosing, !planted(.closeLate) {
         // Nothing of this log goes on before it has been rebuilt: what else was to be done is asked for again then.
         switch action {
         case .persist, .fetchMap: break
@@ -363,7 +363,7 @@ public final class Shard {
     }
     actions.removeAll(keepingCapacity: true)
     // At once, before anything more is written for it: the rebuild reads what the journal has been given up to now (R14).
-    if isClosing { output.rebuilds.append(close(partition.id)) }
+    if isClosing { output.rebuilds.append(planted(.closeLate) ? rebuild(partition) : close(partition.id)) }
   }
 
   private func committed(_ end: Offset, _ partition: Partition) {
