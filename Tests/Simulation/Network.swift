@@ -1,3 +1,4 @@
+import DequeModule
 import NIOCore
 import Wire
 
@@ -128,8 +129,10 @@ final class Connection {
     private var isOver = false
     /// Sent and not arrived: TCP gives them to the peer in order.
     private var lastArrival: UInt64 = 0
-    /// Sent while the way was cut.
-    private var stalled: [Packet] = []
+    /// Sent and not arrived, oldest first: TCP gives them to the peer in this order, whichever of them gets through.
+    private var underWay = Deque<Packet>()
+    /// So many of them got lost where the way was cut.
+    private var stalled = 0
     /// Arrived before the program had accepted.
     private var early: [Packet] = []
 
@@ -139,7 +142,7 @@ final class Connection {
     }
 
     private var world: World { World.current }
-    var isWritable: Bool { stalled.count < 64 }
+    var isWritable: Bool { stalled < 64 }
 
     func open(_ link: Link) {
       self.link = link
@@ -163,35 +166,36 @@ final class Connection {
 
     private func send(_ packet: Packet) {
       guard !isOver else { return }
-      if network[owner, peer.owner].isCut || !stalled.isEmpty {
-        if stalled.isEmpty { network.hold(self) }
-        return stalled.append(packet)
-      }
-      travel(packet)
+      underWay.append(packet)
+      if network[owner, peer.owner].isCut || stalled > 0 { return stall() }
+      travel()
     }
 
-    private func travel(_ packet: Packet) {
+    private func stall() {
+      if stalled == 0 { network.hold(self) }
+      stalled += 1
+    }
+
+    private func travel() {
       let arrival = max(world.now + network.delay(owner, peer.owner), lastArrival + 1_000)
       lastArrival = arrival
       let peer = peer!
       world.at(arrival, peer.owner) { [unowned network] in
         // Cut while it was on its way.
-        if network[self.owner, peer.owner].isCut {
-          if self.stalled.isEmpty { network.hold(self) }
-          return self.stalled.append(packet)
-        }
+        if network[self.owner, peer.owner].isCut { return self.stall() }
+        guard let packet = self.underWay.popFirst() else { return }
         peer.take(packet)
       }
     }
 
     fileprivate func release() {
-      guard !stalled.isEmpty else { return }
+      guard stalled > 0 else { return }
       if network[owner, peer.owner].isCut { return network.hold(self) }
-      let packets = stalled
-      stalled.removeAll()
+      let count = stalled
+      stalled = 0
       // The next time that TCP tries.
       lastArrival = max(lastArrival, world.now + world.random.within(0 ... .milliseconds(900)))
-      for packet in packets { travel(packet) }
+      for _ in 0..<count { travel() }
     }
 
     private func take(_ packet: Packet) {
@@ -239,7 +243,8 @@ final class Connection {
     func reset() {
       guard !isOver else { return }
       finish()
-      stalled.removeAll()
+      stalled = 0
+      underWay.removeAll()
       if let link {
         self.link = nil
         link.failed(LinkError.io("connection reset by peer"))

@@ -287,9 +287,9 @@ final class WorkerNode: @unchecked Sendable {
   }
 
   /// R14: a replica whose state ran ahead of its commit offset starts again from its log.
-  func rebuild(_ closed: ShardOutput.Rebuild, on loop: WorkerLoop) {
-    let id = closed.partition
-    let closed = planted(.closeLate) ? loop.shard.close(id) : closed
+  func rebuild(_ due: ShardOutput.Rebuild, on loop: WorkerLoop) {
+    let id = due.partition
+    let closed = planted(.closeLate) ? loop.shard.close(id) : due
     logger.notice("rebuilding a partition that lost its role with uncommitted entries applied", metadata: ["partition": "\(id)"])
     let last = journal.lastTicket
     let cursor = sinks.outbox.cursor(of: id)
