@@ -1,5 +1,6 @@
 import Wire
 
+@testable import Coordinator
 @testable import Worker
 
 /// After the faults: everything comes together again, and the whole is gone through.
