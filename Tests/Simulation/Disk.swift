@@ -213,6 +213,8 @@ final class Disk {
       file.old.removeAll()
       return -Int(EIO)
     }
+    // What was written anew since is on the platter now.
+    for page in file.old.keys { file.lost[page] = nil }
     markSynced(file)
     // What the kernel has given up stays lost, whatever later syncs say.
     if file.lost.isEmpty { onSync?(path) }
@@ -243,6 +245,7 @@ final class Disk {
   private func resize(_ file: File, to count: Int) {
     if count < file.bytes.count {
       remember(file, count..<file.bytes.count)
+      file.lost = file.lost.filter { $0.key * Self.page < count }
       file.bytes.removeLast(file.bytes.count - count)
     } else {
       file.bytes.append(contentsOf: repeatElement(0, count: count - file.bytes.count))

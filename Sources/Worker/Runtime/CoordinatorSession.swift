@@ -239,13 +239,20 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
       self.loop.execute {
         switch found {
         case .success(let bundle?): self.have(bundle)
-        case .success(nil):
-          guard let link = self.link, link.isReady else { return _ = self.fetching.remove(id) }
-          link.send(BundleRequest(bundle: id), correlation: self.ask(.bundle(id)))
+        case .success(nil): self.fetch(id)
+        case .failure(let error as DefinitionError):
+          // A disk that has lost or turned some of it: the file is replaced by what the coordinator has.
+          self.logger.warning("a bundle's file is damaged; fetching it again", metadata: ["bundle": "\(id)", "error": "\(error)"])
+          self.fetch(id)
         case .failure(let error): self.cannotLoad(id, error)
         }
       }
     }
+  }
+
+  private func fetch(_ id: BundleID) {
+    guard let link, link.isReady else { return _ = fetching.remove(id) }
+    link.send(BundleRequest(bundle: id), correlation: ask(.bundle(id)))
   }
 
   private func received(_ content: BundleContent) {
