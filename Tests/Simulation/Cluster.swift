@@ -110,8 +110,13 @@ final class Cluster {
   var isWhole: Bool {
     guard let truth = checks.truth, !truth.partitions.isEmpty else { return false }
     return truth.partitions.allSatisfy { record in
-      record.isr.count >= plan.settings.replicas && record.primary.map { serves($0, record.id) } == true
+      record.isr.count >= copies(record.id) && record.primary.map { serves($0, record.id) } == true
     }
+  }
+
+  /// How many must be in sync at rest: a copy that missed the birth of a successor can't be made yet (R13).
+  func copies(_ id: PartitionID) -> Int {
+    id.rawValue <= plan.partitions ? plan.settings.replicas : plan.settings.minInSync
   }
 
   func worker(_ node: NodeID) -> WorkerHost? { workers.first { $0.node?.nodeID == node } }

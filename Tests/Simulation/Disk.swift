@@ -13,8 +13,17 @@ final class Disk {
     var lost: [Int: [UInt8]] = [:]
     /// Length on the platter.
     var syncedCount = 0
-    /// Every change is told of: the journal's are.
-    var watcher: ((_ offset: Int, UnsafeRawBufferPointer) -> Void)?
+    /// The log that it belongs to, if it is a segment.
+    let journal: String?
+    /// Its writers sleep while they sync it. Small files are replaced under a lock, which no simulated thread may hold while
+    /// others run.
+    let isLong: Bool
+
+    init(_ path: String) {
+      let parts = path.split(separator: "/")
+      journal = parts.count > 2 && parts[parts.count - 2] == "journal" && parts.last!.hasPrefix("journal-") ? String(parts[parts.count - 3]) : nil
+      isLong = parts.contains { $0 == "journal" || $0 == "outbox" || $0.hasPrefix("snapshot") }
+    }
   }
 
   private enum NameChange {
@@ -41,8 +50,8 @@ final class Disk {
   var slowness: UInt64 = 0
 
   // What others want to hear of.
-  var onWrite: ((_ path: String, _ offset: Int, UnsafeRawBufferPointer) -> Void)?
-  var onSync: ((_ path: String) -> Void)?
+  var onWrite: ((File, UnsafeRawBufferPointer) -> Void)?
+  var onSync: ((File) -> Void)?
   var onRename: ((_ path: String, File) -> Void)?
 
   init(_ world: World) { self.world = world }
@@ -130,12 +139,9 @@ final class Disk {
       read: { file, into, at in alive() ? disk.read(file, into, at) : dead },
       sync: { file in
         guard alive(), let target = disk.open[file]?.file else { return dead }
-        // Small files are replaced under a lock, which no simulated thread may hold while others run: their writers sleep before.
-        let path = disk.open[file]!.path
-        let isLong = path.contains("/journal/") || path.contains("/outbox/") || path.contains("/snapshot")
-        if isLong { disk.world.threads.sleep(.microseconds(150) + disk.world.random.within(0 ... .microseconds(1500)) + disk.slowness) }
+        if target.isLong { disk.world.threads.sleep(.microseconds(150) + disk.world.random.within(0 ... .microseconds(1500)) + disk.slowness) }
         guard alive() else { return dead }
-        return disk.sync(target, disk.open[file]!.path)
+        return disk.sync(target)
       },
       syncNames: { alive() ? disk.syncNames($0) : dead },
       allocate: { file, bytes in alive() ? disk.resize(file, to: bytes, growing: true) : dead },
@@ -166,7 +172,7 @@ final class Disk {
     guard !(flags & O_DIRECTORY != 0), directories.contains(Self.parent(path)) else { return -Int(ENOENT) }
     if files[path] == nil {
       guard flags & O_CREAT != 0 else { return -Int(ENOENT) }
-      files[path] = File()
+      files[path] = File(path)
       changes.append((Self.parent(path), .created(path)))
     } else if flags & O_TRUNC != 0 {
       resize(files[path]!, to: 0)
@@ -176,7 +182,7 @@ final class Disk {
   }
 
   private func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, _ offset: Int) -> Int {
-    guard let (path, opened) = open[descriptor], let file = opened else { return -Int(EBADF) }
+    guard let file = open[descriptor]?.file else { return -Int(EBADF) }
     let end = offset + bytes.count
     if end > file.bytes.count {
       guard usedBytes + end - file.bytes.count <= capacity else { return -Int(ENOSPC) }
@@ -184,7 +190,7 @@ final class Disk {
     }
     remember(file, offset..<end)
     file.bytes.withUnsafeMutableBytes { UnsafeMutableRawBufferPointer(rebasing: $0[offset..<end]).copyMemory(from: bytes) }
-    onWrite?(path, offset, bytes)
+    onWrite?(file, bytes)
     return bytes.count
   }
 
@@ -206,7 +212,7 @@ final class Disk {
     return end - offset
   }
 
-  private func sync(_ file: File, _ path: String) -> Int {
+  private func sync(_ file: File) -> Int {
     if failingSyncs > 0 {
       failingSyncs -= 1
       file.lost.merge(file.old) { earlier, _ in earlier }
@@ -217,7 +223,7 @@ final class Disk {
     for page in file.old.keys { file.lost[page] = nil }
     markSynced(file)
     // What the kernel has given up stays lost, whatever later syncs say.
-    if file.lost.isEmpty { onSync?(path) }
+    if file.lost.isEmpty { onSync?(file) }
     return 0
   }
 

@@ -34,7 +34,8 @@ final class LogMirror {
   }
 
   private(set) var logs: [PartitionID: Log] = [:]
-  var storage = StorageID.none
+  var storage = StorageID.none { didSet { directory = "storage-\(storage)" } }
+  private var directory = ""
 
   func clear() { logs.removeAll() }
 
@@ -42,9 +43,8 @@ final class LogMirror {
   func read(_ disk: Disk, _ storage: StorageID) {
     logs.removeAll()
     self.storage = storage
-    let folder = "storage-\(storage)/journal/journal-"
     var walk: JournalWalk?
-    for (_, file) in disk.files.filter({ $0.key.contains(folder) }).sorted(by: { $0.key < $1.key }) {
+    for (_, file) in disk.files.filter({ $0.value.journal == directory }).sorted(by: { $0.key < $1.key }) {
       file.bytes.withUnsafeBytes { bytes in
         guard let header = try? JournalSegmentHeader(reading: bytes), header.storage == storage else { return }
         if walk == nil { walk = JournalWalk(storage: storage, expected: header.first, durable: .none) }
@@ -55,9 +55,9 @@ final class LogMirror {
     synced()
   }
 
-  /// A write to a journal file: a block, a segment's header or zeros.
-  func written(_ path: String, _ bytes: UnsafeRawBufferPointer) {
-    guard path.contains("/journal/journal-"), path.contains("storage-\(storage)"), bytes.count >= JournalBlock.headerSize,
+  /// A write to a segment of `journal`: a block, a segment's header or zeros.
+  func written(_ journal: String, _ bytes: UnsafeRawBufferPointer) {
+    guard journal == directory, bytes.count >= JournalBlock.headerSize,
       let block = try? JournalBlock(readingHeader: bytes, storage: storage),
       let records = try? block.provenRecords(in: bytes)
     else { return }

@@ -1,4 +1,3 @@
-import Foundation
 import Wire
 
 /// Whoever reads the workers' outboxes: takes each file of decisions as it is closed.
@@ -23,7 +22,7 @@ final class Sinks {
   private func take(_ bytes: [UInt8], _ into: inout [Key: String], _ what: String) {
     for line in bytes.split(separator: 10) {
       let text = String(decoding: line, as: UTF8.self)
-      guard let partition = Self.number("partition", text), let offset = Self.number("offset", text) else {
+      guard let partition = Self.number("partition", line), let offset = Self.number("offset", line) else {
         return world.fail("a sink got a line that it can't read: \(text)")
       }
       let key = Key(partition: UInt32(partition), offset: offset)
@@ -34,8 +33,16 @@ final class Sinks {
     }
   }
 
-  static func number(_ field: String, _ line: String) -> UInt64? {
-    guard let range = line.range(of: "\"\(field)\":") else { return nil }
-    return UInt64(line[range.upperBound...].prefix { $0.isNumber })
+  static func number(_ field: String, _ line: ArraySlice<UInt8>) -> UInt64? {
+    let name = Array("\"\(field)\":".utf8)
+    var at = line.startIndex
+    while at + name.count < line.endIndex {
+      if line[at] == name[0], line[at..<at + name.count].elementsEqual(name) {
+        let digits = line[(at + name.count)...].prefix { (48...57).contains($0) }
+        return digits.isEmpty ? nil : digits.reduce(UInt64(0)) { $0 * 10 + UInt64($1 - 48) }
+      }
+      at += 1
+    }
+    return nil
   }
 }

@@ -25,9 +25,11 @@ final class WorkerHost {
     self.cluster = cluster
     self.process = process
     disk = Disk(cluster.world)
-    disk.onWrite = { [unowned self] path, _, bytes in mirror.written(path, bytes) }
-    disk.onSync = { [unowned self] path in
-      if path.contains("/journal/journal-") { mirror.synced() }
+    disk.onWrite = { [unowned self] file, bytes in
+      if let journal = file.journal { mirror.written(journal, bytes) }
+    }
+    disk.onSync = { [unowned self] file in
+      if file.journal != nil { mirror.synced() }
     }
     disk.onRename = { [unowned self] path, file in cluster.sinks.renamed(path, file.bytes) }
   }

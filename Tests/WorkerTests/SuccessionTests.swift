@@ -58,6 +58,22 @@ import Wire
     #expect(rig.nodes[0].shard.partitionIDs == [PartitionID(1)])
   }
 
+  @Test func `a successor whose place others have taken while its worker was away is let go of`() throws {
+    var rig = try SuccessionRig(seed: 3)
+    _ = try rig.submit([ShardRig.transaction("a")])
+    rig.command(.prepare, Self.split(1, rig.records[0], at: KeyHash(1 << 63), ids: 2))
+    let shard = rig.nodes[2].shard
+    #expect(shard.partitionIDs == [PartitionID(1), PartitionID(2), PartitionID(3)])
+    let first = rig.nodes[0].member
+    rig.records = [
+      PartitionRecord(
+        id: PartitionID(4), range: KeyRange(first: KeyHash(0), last: KeyHash(.max)), epoch: Epoch(1), version: RecordVersion(1),
+        primary: first, isr: [first], replicas: [first.node])
+    ]
+    shard.learned(rig.map, now: rig.now)
+    #expect(shard.partitionIDs == [] && shard.output.retired.count == 3)
+  }
+
   /// Streams with splits, merges, aborts, crashes and restarts at any step, beside a partition that is left alone.
   @Test(arguments: 1...30 as ClosedRange<UInt64>)
   func `whatever fails in whatever phase, nothing is lost, decided twice or decided otherwise`(seed: UInt64) throws {

@@ -22,7 +22,9 @@ extension Dictionary where Key == PartitionID, Value == RecoveredPartition {
       guard self[parent] != nil else { throw .unreadable(id, .zero, "it took the place of \(parent), which this journal has not got") }
       let snapshots = self[parent]!.snapshots
       needs.append(Birth.Need(parent: parent, from: snapshots.count > 1 ? snapshots[0] : .zero))
-      parts.append(try self[parent]!.part(child.range, sealedBy: succession, bundle: bundle))
+      // Sealed once, and not any more: nothing came of this child.
+      guard let part = try self[parent]!.part(child.range, sealedBy: succession, bundle: bundle) else { return }
+      parts.append(part)
     }
     self[id] = RecoveredPartition(id: id, succession, PartitionState.merged(parts), needs, sinkCursor: sinkCursor)
   }
@@ -38,14 +40,25 @@ extension Dictionary where Key == PartitionID, Value == RecoveredPartition {
 }
 
 extension RecoveredPartition {
-  /// What the sealed state has in `range`. The seal is known to have committed.
+  /// What the sealed state has in `range`. The seal is known to have committed. Nil where it has been taken back: so it stands
+  /// in a snapshot that was made later, or in commit marks before the `born` record of another loop.
   fileprivate mutating func part(
     _ range: KeyRange, sealedBy succession: Succession, bundle: (BundleID) -> Bundle?
-  ) throws(ApplyError) -> PartitionState {
-    while state.seal?.succession.operation != succession.operation, !uncommitted.isEmpty { try applyNext(bundle) }
-    guard state.seal?.succession == succession else {
-      throw .unreadable(id, state.applied, "it was not sealed by operation \(succession.operation)")
+  ) throws(ApplyError) -> PartitionState? {
+    if let last = uncommitted.lastIndex(where: { $0.isSeal(of: succession) }) {
+      let end = uncommitted[last].header.endOffset
+      while let first = uncommitted.first, first.header.endOffset <= end { try applyNext(bundle) }
     }
-    return state.part(range)
+    return state.seal?.succession == succession ? state.part(range) : nil
+  }
+}
+
+extension HeldRecord {
+  fileprivate func isSeal(of succession: Succession) -> Bool {
+    guard header.kind == .seal else { return false }
+    return chunk.withRecord(range) { record in
+      let payload = RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: record[LogRecord.headerSize..<header.length]))
+      return (try? Succession(reading: payload)) == succession
+    }
   }
 }

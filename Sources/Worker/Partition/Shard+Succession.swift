@@ -104,7 +104,11 @@ extension Shard {
   /// Others have taken these partitions' place: they stand in no map any more, and their decisions are delivered.
   func retire(absentFrom map: ClusterMap) {
     let present = Set(map.partitions.map(\.id))
-    for partition in partitions.values where partition.replica.record != nil && !present.contains(partition.id) {
+    for partition in partitions.values where !present.contains(partition.id) {
+      // A successor that waits has its parents in the map. Without them it was given its role while this worker was away,
+      // and others have taken its place since.
+      let isWaiting = partition.replica.record == nil && partition.birth?.succession.parents.contains(where: present.contains) != false
+      guard !isWaiting else { continue }
       for request in partition.takeWaiters() { fail(request, partition.id) }
       giveUpCheckpoint(partition)
       partitions[partition.id] = nil
