@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Imports run one way: Wire <- Models <- Worker, Coordinator, Client <- Assay.
+// Imports run one way: Wire, CEL <- Models <- Worker, Coordinator, Client <- Assay.
 // Release builds take `-Xswiftc -cross-module-optimization`: without it a public generic of
 // another module is not specialised on the hot way (see ops/build).
 //
@@ -65,18 +65,21 @@ let package = Package(
     .target(name: "CKernels", path: "Sources/C/Kernels", cSettings: [.unsafeFlags(["-O3"])]),
 
     .target(name: "Wire", dependencies: ["CKernels", "CLZ4", "COpenSSL", nioCore, nioPosix, logging], swiftSettings: hotSettings),
-    .target(name: "Models", dependencies: ["Wire", "CKernels", yaml], swiftSettings: hotSettings),
+    // The rules' language. Depends on nothing.
+    .target(name: "CEL", swiftSettings: hotSettings),
+    .target(name: "Models", dependencies: ["Wire", "CEL", "CKernels", yaml], swiftSettings: hotSettings),
     .target(name: "Worker", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, nioHTTP, logging, yaml, histogram], swiftSettings: hotSettings),
     .target(name: "Coordinator", dependencies: ["Wire", "Models", "CSQLite", nioCore, nioPosix, nioHTTP, logging, yaml], swiftSettings: settings),
     .target(name: "Client", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, logging, histogram], swiftSettings: hotSettings),
     .executableTarget(name: "Assay", dependencies: ["Wire", "Models", "Worker", "Coordinator", "Client", arguments, logging, yaml, histogram], swiftSettings: settings),
-    .executableTarget(name: "Benchmarks", dependencies: ["Wire", "Models", "Worker", "Client", nioCore, nioPosix, logging, arguments], path: "Tests/Benchmarks", swiftSettings: settings),
+    .executableTarget(name: "Benchmarks", dependencies: ["Wire", "CEL", "Models", "Worker", "Client", nioCore, nioPosix, logging, arguments], path: "Tests/Benchmarks", swiftSettings: settings),
     .executableTarget(name: "Chaos", dependencies: ["Wire", "Models", "Client", "ChaosSystem", nioCore, nioPosix, logging, arguments], path: "Tests/Chaos", exclude: ["System", "Faults"], swiftSettings: settings),
     .target(name: "ChaosSystem", path: "Tests/Chaos/System"),
     // Loaded into the program under test by LD_PRELOAD.
     .target(name: "ChaosFaults", dependencies: ["ChaosSystem"], path: "Tests/Chaos/Faults"),
 
     .testTarget(name: "WireTests", dependencies: ["Wire", "COpenSSL", nioCore, nioPosix, logging], swiftSettings: settings),
+    .testTarget(name: "CELTests", dependencies: ["CEL"], swiftSettings: settings),
     .testTarget(name: "ModelsTests", dependencies: ["Models"], exclude: ["Fixtures"], swiftSettings: settings),
     .testTarget(name: "WorkerTests", dependencies: ["Worker", "Wire", "Models", nioCore, nioPosix, nioHTTP, logging], swiftSettings: settings),
     .testTarget(name: "CoordinatorTests", dependencies: ["Coordinator", "Models", nioCore, nioPosix, logging], exclude: ["Scenarios"], swiftSettings: settings),
