@@ -53,6 +53,8 @@ struct TypeUnifier {
     if a == .null { return Self.isNullable(b) }
     if b == .null { return Self.isNullable(a) }
     guard a.isSameKind(as: b) else { return false }
+    // Types are values of one type, whatever they are types of.
+    if case .type = a { return true }
     return zip(a.parameters, b.parameters).allSatisfy { unify($0, $1) }
   }
 
