@@ -20,7 +20,8 @@ extension ScalarCompiler {
   }
 
   mutating func comparison(
-    _ builtin: Builtin, _ arguments: [Expression], _ node: Expression, jumpIf sense: Bool, to label: Label, onError: Label
+    _ builtin: Builtin, _ arguments: [Expression], isSwapped: Bool = false, _ node: Expression, jumpIf sense: Bool, to label: Label,
+    onError: Label
   ) throws(ScalarRefusal) {
     // An int beside a double is compared as one.
     var a = try value(arguments[0], onError: onError)
@@ -29,6 +30,7 @@ extension ScalarCompiler {
     guard a.type == b.type, let operation = comparison(builtin, of: a.type) else {
       throw refusal(node, "a comparison of \(a.type) with \(b.type)")
     }
+    if isSwapped { swap(&a, &b) }
     try code.append(operation, a.cell, b.cell, into: sense ? 1 : 0, to: label)
   }
 

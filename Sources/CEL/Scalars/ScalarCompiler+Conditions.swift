@@ -55,8 +55,8 @@ extension ScalarCompiler {
     case .equal: try comparison(.equal, arguments, node, jumpIf: sense, to: label, onError: onError)
     case .notEqual: try comparison(.equal, arguments, node, jumpIf: !sense, to: label, onError: onError)
     case .less, .lessOrEqual: try comparison(builtin, arguments, node, jumpIf: sense, to: label, onError: onError)
-    case .greater: try comparison(.less, arguments.reversed(), node, jumpIf: sense, to: label, onError: onError)
-    case .greaterOrEqual: try comparison(.lessOrEqual, arguments.reversed(), node, jumpIf: sense, to: label, onError: onError)
+    case .greater: try comparison(.less, arguments, isSwapped: true, node, jumpIf: sense, to: label, onError: onError)
+    case .greaterOrEqual: try comparison(.lessOrEqual, arguments, isSwapped: true, node, jumpIf: sense, to: label, onError: onError)
     case .contained: try membership(arguments, node, jumpIf: sense, to: label, onError: onError)
     case .startsWith, .endsWith, .contains, .matches:
       try textTest(builtin, arguments, node, jumpIf: sense, to: label, onError: onError)
@@ -102,12 +102,22 @@ extension ScalarCompiler {
     else { throw refusal(node, "a loop over what is not written out") }
     let decisive = loop.fold == .exists
     let isDecided = sense == decisive ? label : code.label()
+    // An element that fails fails the list, whatever the bodies would have said.
+    var meanings: [Local] = []
+    for element in elements {
+      if constant(element.value) != nil {
+        meanings.append(.node(element.value, depth: locals.count))
+      } else {
+        let value = try value(element.value, onError: onError)
+        meanings.append(.cell(value.cell, value.type))
+      }
+    }
     let flag = code.temporary()
     try code.append(.clear, into: flag)
-    for element in elements {
+    for meaning in meanings {
       let failed = code.label()
       let next = code.label()
-      locals.append((loop.first, .node(element.value, depth: locals.count)))
+      locals.append((loop.first, meaning))
       defer { locals.removeLast() }
       try condition(loop.body, jumpIf: decisive, to: isDecided, onError: failed)
       code.place(next)
