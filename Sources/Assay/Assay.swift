@@ -7,13 +7,13 @@ struct Assay: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "assay", abstract: "Decides, while a payment waits, whether it is fraud.", version: Product.nameAndVersion,
     groupedSubcommands: [
-      CommandGroup(name: "Servers:", subcommands: [CoordinatorCommand.self, WorkerCommand.self]),
+      CommandGroup(name: "Servers", subcommands: [CoordinatorCommand.self, WorkerCommand.self]),
       CommandGroup(
-        name: "Clusters:",
+        name: "Clusters",
         subcommands: [
           DevCommand.self, NodeCommand.self, PartitionCommand.self, OperationCommand.self, BundleCommand.self, CertsCommand.self,
           InspectCommand.self,
         ]),
-      CommandGroup(name: "Data:", subcommands: [SubmitCommand.self, GenerateCommand.self, TrainCommand.self, DemoCommand.self]),
+      CommandGroup(name: "Data", subcommands: [SubmitCommand.self, GenerateCommand.self, TrainCommand.self, DemoCommand.self]),
     ])
 }

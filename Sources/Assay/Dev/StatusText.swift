@@ -11,7 +11,7 @@ enum StatusText {
         + (map.candidateBundle.map { ", \($0) is being loaded" } ?? ""),
     ]
     let serving = Set(status.replicas.filter { $0.report.role == .primary }.map(\.report.partition))
-    for (record, node) in zip(map.nodes, status.nodes) {
+    for (record, node) in zip(map.nodes, status.nodes).sorted(by: { $0.0.name < $1.0.name }) {
       let leads = map.partitions.filter { $0.primary?.node == record.id }.count
       let holds = map.partitions.filter { $0.replicas.contains(record.id) }.count
       let silence = node.silenceMilliseconds == .max ? "not heard yet" : "heard \(node.silenceMilliseconds) ms ago"

@@ -8,11 +8,13 @@ struct CoordinatorCommand: AsyncParsableCommand {
     commandName: "coordinator", abstract: "Run the coordinator: it knows who is in the cluster and who leads what.")
 
   @Option(help: "Configuration file (YAML).") var config: String
-  @Flag(help: "Check the configuration file, and do nothing else.") var checkConfig = false
+  @Flag(help: "Check the configuration file and the files that it names, and do nothing else.") var checkConfig = false
 
   func run() async throws {
     try await orOneLine {
       let settings = try CoordinatorConfig(yaml: try ServerProcess.readText(config), file: config)
+        .resolved(in: ServerProcess.directory(of: config))
+      try settings.check()
       if checkConfig { return print("\(config): ok") }
       ServerProcess.prepare()
       let logger = ServerProcess.logger("assay.coordinator", level: settings.logLevel)

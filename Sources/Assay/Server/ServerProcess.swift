@@ -13,11 +13,21 @@ enum ServerProcess {
   }
 
   static func readText(_ path: String) throws -> String {
+    var isDirectory: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
+      throw OneLine("can't read \(path): it is a directory; give the configuration file in it")
+    }
+    errno = 0
     guard let data = FileManager.default.contents(atPath: path) else {
-      throw OneLine("can't read \(path): \(String(cString: strerror(errno)))")
+      throw OneLine("can't read \(path): \(String(cString: strerror(errno == 0 ? EIO : errno)))")
     }
     guard let text = String(validating: data, as: UTF8.self) else { throw OneLine("\(path) is not UTF-8 text") }
     return text
+  }
+
+  /// The directory that a file lies in, absolute.
+  static func directory(of path: String) -> String {
+    URL(fileURLWithPath: path).standardizedFileURL.deletingLastPathComponent().path
   }
 
   /// A peer that goes away must not end the process, and a file limit of 1,024 is no bound for a server.

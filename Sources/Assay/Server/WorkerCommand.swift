@@ -8,11 +8,13 @@ struct WorkerCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(commandName: "worker", abstract: "Run a worker: it keeps partitions and decides.")
 
   @Option(help: "Configuration file (YAML).") var config: String
-  @Flag(help: "Check the configuration file, and do nothing else.") var checkConfig = false
+  @Flag(help: "Check the configuration file and the files that it names, and do nothing else.") var checkConfig = false
 
   func run() async throws {
     try await orOneLine {
       let settings = try WorkerConfig(yaml: try ServerProcess.readText(config), file: config)
+        .resolved(in: ServerProcess.directory(of: config))
+      try settings.check()
       if checkConfig { return print("\(config): ok") }
       ServerProcess.prepare()
       let logger = ServerProcess.logger("assay.worker", level: settings.logLevel)

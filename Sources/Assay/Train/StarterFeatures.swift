@@ -43,7 +43,7 @@ enum StarterFeatures {
   static let modelFeatures = ["magstripe_1h", "magstripe_24h", "manual_1h", "small_10m", "amount_zscore_7d", "new_device_30d"]
 
   static let schemaYAML = """
-    # The fixed fields only. See the fields and limits that a schema may have in the documentation of schema.yaml.
+    # The fixed fields only. Fields and limits that a schema may have: docs/bundles.md.
     version: 1
 
     """

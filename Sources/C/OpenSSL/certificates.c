@@ -201,6 +201,34 @@ static int fill(
   return added && X509_sign(certificate, issuer_key, EVP_sha256()) > 0;
 }
 
+static STACK_OF(X509) *certificates_of(const void *pem, size_t length) {
+  BIO *bio = reader(pem, length);
+  if (!bio) return NULL;
+  STACK_OF(X509) *all = sk_X509_new_null();
+  X509 *next;
+  while (all && (next = PEM_read_bio_X509(bio, NULL, no_password, NULL))) {
+    if (!sk_X509_push(all, next)) X509_free(next);
+  }
+  BIO_free(bio);
+  return all;
+}
+
+int assay_chain_leads_to(const void *chain, size_t chain_length, const void *authorities, size_t authorities_length) {
+  STACK_OF(X509) *own = certificates_of(chain, chain_length);
+  STACK_OF(X509) *trusted = certificates_of(authorities, authorities_length);
+  X509_STORE_CTX *context = X509_STORE_CTX_new();
+  int leads = 0;
+  if (own && trusted && context && sk_X509_num(own) > 0 && X509_STORE_CTX_init(context, NULL, sk_X509_value(own, 0), own) == 1) {
+    X509_STORE_CTX_set0_trusted_stack(context, trusted);
+    leads = X509_verify_cert(context) == 1;
+  }
+  X509_STORE_CTX_free(context);
+  sk_X509_pop_free(own, X509_free);
+  sk_X509_pop_free(trusted, X509_free);
+  ERR_clear_error();
+  return leads;
+}
+
 assay_certificate *assay_certificate_issue(
   const char *common_name, const assay_key *key, const char *names, int64_t not_before, int64_t not_after,
   const assay_certificate *issuer, const assay_key *issuer_key) {

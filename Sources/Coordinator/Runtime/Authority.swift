@@ -25,6 +25,7 @@ actor EmbeddedAuthority: Authority {
 
   func open() async throws -> ClusterID? {
     let lock = try DirectoryLock(directory)
+    try Founding.checkOwner(of: directory)
     let store = try EmbeddedStore(directory: directory)
     do {
       let state = try await founding.open(store)

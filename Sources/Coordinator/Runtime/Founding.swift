@@ -1,3 +1,4 @@
+import Glibc
 import Wire
 
 /// Reads the cluster's truth, or founds a cluster on an empty store, and checks that the configuration is about this one.
@@ -21,6 +22,13 @@ struct Founding: Sendable {
     let state = try ClusterState(snapshot)
     try check(state)
     return state
+  }
+
+  /// A worker's data directory is recognised by its identity file: no cluster is founded in the middle of one.
+  static func checkOwner(of directory: String) throws(MetadataStoreError) {
+    guard access("\(directory)/identity", F_OK) != 0 else {
+      throw MetadataStoreError(.format, "the directory \(directory) is a worker's: give the coordinator one of its own")
+    }
   }
 
   func check(_ state: ClusterState) throws(MetadataStoreError) {

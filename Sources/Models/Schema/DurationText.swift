@@ -18,6 +18,17 @@ public enum DurationText {
     return milliseconds % 1000 == 0 ? "\(milliseconds / 1000)s" : "\(milliseconds)ms"
   }
 
+  /// About how long, for people: `3d`, `26h`, `40s`.
+  public static func rounded(milliseconds: Int64) -> String {
+    switch milliseconds {
+    case (2 * 86_400_000)...: "\(milliseconds / 86_400_000)d"
+    case (2 * 3_600_000)...: "\(milliseconds / 3_600_000)h"
+    case 120_000...: "\(milliseconds / 60_000)m"
+    case 2_000...: "\(milliseconds / 1_000)s"
+    default: "\(milliseconds)ms"
+    }
+  }
+
   private static func scale(of unit: UInt8) -> Int64? {
     switch unit {
     case UInt8(ascii: "s"): 1000

@@ -137,7 +137,7 @@ enum FieldValue {
   }
 
   @inline(never) private static func timeOutOfRange() -> Rejection {
-    Rejection(.timeOutOfRange, field: TransactionField.eventTime.name, "a time lies in the years 1970 to 2262")
+    Rejection(.timeOutOfRange, field: TransactionField.eventTime.name, "not a time between 2000 and 2200")
   }
 
   @inline(never) private static func unknownName(

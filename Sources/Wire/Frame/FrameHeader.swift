@@ -106,7 +106,7 @@ public enum FrameError: Error, Equatable, Sendable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .foreign(let guess): "the connection began with \(guess.rawValue)"
+    case .foreign(let guess): guess == .unknown ? "the connection carries \(guess.rawValue)" : "the connection began with \(guess.rawValue)"
     case .headerChecksum: "a frame header's checksum does not hold: the stream is damaged"
     case .payloadChecksum: "a frame payload's checksum does not hold: the stream is damaged"
     case .version(let v): "protocol version \(v) is not spoken here; this build speaks \(FrameHeader.versions.lowerBound) to \(FrameHeader.versions.upperBound)"

@@ -308,7 +308,7 @@ public final class Link: @unchecked Sendable {
       // A port probe, or a load balancer's look whether the port is open: no line of log each time.
       conclude(nil, telling: nil)
     } else if phase == .opening {
-      end(.io("the peer closed it before the hello was through"))
+      end(.io("the peer closed it before the hello was through: is TLS on, or off, at both ends?"))
     } else if phase == .ready {
       if decoder.pending > 0 { end(.io("the peer closed it within a frame")) } else { conclude(nil, telling: nil) }
     }

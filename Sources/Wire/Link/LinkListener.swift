@@ -45,7 +45,7 @@ public final class LinkListener: Sendable {
       let channel = try await bootstrap.bind(host: host, port: port).get()
       return LinkListener(channel: channel, host: host, port: channel.localAddress?.port ?? port)
     } catch {
-      let text = (error as? IOError).map { SystemErrorText.of($0.errnoCode) } ?? "\(error)"
+      let text = error is SocketAddressError ? "this host has no such address: check `listen`" : ConnectErrorText.of(error)
       throw LinkError.bind(address: "\(host):\(port)", text)
     }
   }

@@ -179,6 +179,7 @@ public enum DataDirectoryError: Error, Equatable, Sendable, CustomStringConverti
   case inUse(path: String, process: Int32?)
   case otherCluster(path: String, its: ClusterID, ours: ClusterID)
   case otherNode(path: String, its: NodeID, ours: NodeID)
+  case coordinators(path: String)
   case identity(path: String, DirectoryIdentityError)
   case identityMissing(path: String)
   case roles(path: String, WireError)
@@ -197,6 +198,7 @@ public enum DataDirectoryError: Error, Equatable, Sendable, CustomStringConverti
       "data directory \(path) belongs to cluster \(its), not to \(ours); name another directory"
     case .otherNode(let path, let its, let ours):
       "data directory \(path) is node \(its.rawValue)'s, but this worker is node \(ours.rawValue); name another directory"
+    case .coordinators(let path): "data directory \(path) is a coordinator's; name another directory"
     case .identity(let path, .version(let version)):
       "data directory \(path) has format \(version); this build reads format \(DirectoryIdentity.formatVersion). Start it with the build that wrote it"
     case .identity(let path, .damaged(let what)):

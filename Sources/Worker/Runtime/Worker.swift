@@ -30,6 +30,7 @@ public final class Worker: Sendable {
   public static func start(
     _ config: WorkerConfig, logger: Logger, random: @escaping @Sendable () -> UInt64, onStop: @escaping @Sendable (String) -> Void
   ) async throws -> Worker {
+    try DataDirectory.checkUsable(config.data)
     let group = MultiThreadedEventLoopGroup(numberOfThreads: config.loops)
     let threads = NIOThreadPool(numberOfThreads: 2)
     threads.start()

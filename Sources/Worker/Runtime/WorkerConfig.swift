@@ -75,7 +75,7 @@ public struct WorkerConfig: Sendable {
     advertise = try keys["advertise"].map(Self.address)
     advertiseHTTP = try keys["advertise_http"].map(Self.address)
     zone = try keys["zone"]?.text(lengthMax: 63) ?? ""
-    tls = try Self.tlsFiles(keys["tls"])
+    tls = try Self.tlsFiles(try keys.required("tls"))
     httpTLS = try keys["http_tls"].map(Self.onOff) ?? true
     let longest = Int(try keys["http_deadline_max"]?.duration(in: 1...600_000) ?? Int64(httpDeadlines.longest))
     let standard = Int(try keys["http_deadline"]?.duration(in: 1...Int64(longest)) ?? Int64(min(httpDeadlines.standard, longest)))
@@ -102,8 +102,7 @@ public struct WorkerConfig: Sendable {
     return address
   }
 
-  private static func tlsFiles(_ node: DefinitionNode?) throws(DefinitionError) -> TLSFiles? {
-    guard let node else { return nil }
+  private static func tlsFiles(_ node: DefinitionNode) throws(DefinitionError) -> TLSFiles? {
     if let word = try? node.text {
       guard word == "off" else { throw node.error("expected off, or the files ca, certificate and key") }
       return nil

@@ -50,6 +50,8 @@ int assay_certificate_is_authority(const assay_certificate *certificate);
 int assay_certificate_matches(const assay_certificate *certificate, const assay_key *key);
 /// Whether `authority` signed it.
 int assay_certificate_is_signed_by(const assay_certificate *certificate, const assay_certificate *authority);
+/// Whether the first certificate of the PEM text `chain` leads, over the others in it, to one of `authorities` (PEM).
+int assay_chain_leads_to(const void *chain, size_t chain_length, const void *authorities, size_t authorities_length);
 
 enum { assay_name_uri = 1, assay_name_dns = 2, assay_name_ip = 3, assay_name_other = 4 };
 /// Kind of the subject alternative name at `index`, its text (cut to `capacity`) in `text`; 0 beyond the last one.

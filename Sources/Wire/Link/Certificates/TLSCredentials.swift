@@ -24,6 +24,13 @@ public struct TLSCredentials: Sendable {
     self.key = key
   }
 
+  /// Whether the chain leads to one of these authorities (PEM).
+  func isIssued(by authorities: [UInt8]) -> Bool {
+    certificate.withUnsafeBytes { chain in
+      authorities.withUnsafeBytes { assay_chain_leads_to(chain.baseAddress, chain.count, $0.baseAddress, $0.count) == 1 }
+    }
+  }
+
   /// Reads the two files; every error names the file.
   public init(certificatePath: String, keyPath: String, now: Int64 = Int64(time(nil))) throws(TLSError) {
     let certificate = try CertificateFile.read(certificatePath)

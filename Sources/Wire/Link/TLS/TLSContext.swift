@@ -72,7 +72,17 @@ public struct TLSFiles: Hashable, Sendable {
     } catch {
       throw TLSError.file(path: authority, error.description)
     }
+    guard credentials.isIssued(by: authorities) else {
+      throw TLSError.file(
+        path: certificate, "this certificate of \(credentials.info.subject) was not issued by the authority in \(authority): give the two that belong together")
+    }
     return (credentials, authorities)
+  }
+
+  /// The same files, relative paths taken from `directory` on.
+  public func resolved(in directory: String) -> TLSFiles {
+    func resolved(_ path: String) -> String { path.hasPrefix("/") ? path : "\(directory)/\(path)" }
+    return TLSFiles(certificate: resolved(certificate), key: resolved(key), authority: resolved(authority))
   }
 }
 

@@ -13,7 +13,10 @@ public enum TLSError: Error, Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .file(let path, let what): "\(path): \(what)"
     case .certificate(let what): what
-    case .handshake(let what): "the TLS handshake failed: \(what)"
+    case .handshake(let what):
+      what.contains("certificate verify failed")
+        ? "the peer's certificate is not one of the authority that this side trusts (\(what)): give both sides the same `ca`"
+        : "the TLS handshake failed: \(what)"
     case .session(let what): "the TLS connection broke: \(what)"
     }
   }
