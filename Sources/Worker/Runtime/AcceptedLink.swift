@@ -53,7 +53,7 @@ final class AcceptedLink: LinkDelegate {
   }
 
   private func quarantine(_ link: Link, _ header: FrameHeader, _ payload: RawSpan) {
-    if let refusal = loop.refusal { return link.send(refusal, correlation: header.correlation) }
+    if let refusal = loop.refusal(isInteractive: false) { return link.send(refusal, correlation: header.correlation) }
     do throws(WireError) {
       let message = try Quarantine(reading: payload)
       loop.quarantine(message.records) { failure in
