@@ -12,10 +12,15 @@ struct BulkTests {
     var now: Int64 = 1
     var base: Int64
     var perThousand: Int64
+    private var under: [(began: Int64, due: Int64)] = []
+
+    init(base: Int64, perThousand: Int64) {
+      self.base = base
+      self.perThousand = perThousand
+    }
 
     /// Keeps the gate full for `seconds`; returns the longest that an answer took.
     mutating func run(seconds: Int64) -> Int64 {
-      var under: [(began: Int64, due: Int64)] = []
       var longest: Int64 = 0
       let end = now + seconds * 1_000 * BulkTests.ms
       while now < end {

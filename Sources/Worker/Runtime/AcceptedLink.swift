@@ -27,7 +27,8 @@ final class AcceptedLink: LinkDelegate {
     case .append, .appended:
       link.send(Failure(.notAuthorized, "only workers replicate"), correlation: header.correlation)
     default:
-      link.send(Failure(.malformed, "a worker takes no \(header.kind) frames; is this meant for the coordinator?"), correlation: header.correlation)
+      link.send(
+        Failure(.malformed, "a worker takes no \(header.kind) frames; is this meant for the coordinator?"), correlation: header.correlation)
     }
   }
 

@@ -60,6 +60,7 @@ final class DecisionSinks: Sendable {
       defer { state.thread = nil }
       return state.thread
     }
+    outbox.wakeWaiters()
     thread?.join()
     outbox.close()
   }
@@ -79,7 +80,10 @@ final class DecisionSinks: Sendable {
     while let records = next() {
       var bytes = 0
       for held in records {
-        writer.emit(held, to: outbox)
+        // Lines may be longer than their records: the outbox's bound is kept by itself.
+        outbox.waitForRoom { state.withLock { $0.closing } }
+        // Closing on a full disk: what is not in closed files is emitted again after the next start.
+        if !outbox.isFull { writer.emit(held, to: outbox) }
         bytes += held.range.count
       }
       queued.subtract(bytes, ordering: .releasing)

@@ -49,7 +49,8 @@ public struct WorkerMetrics: Sendable {
       "assay_http_retried_total", "Transactions of HTTP requests tried again within their deadline, each time counted.")
     bulkWaiting = registry.gauge("assay_bulk_waiting_rows", "Transactions of bulk batches that wait behind interactive ones.")
     refusals = ["bulk", "interactive"].map {
-      registry.counter("assay_refused_batches_total", "Batches refused because of overload, or because the worker can't serve.", ["class": $0])
+      registry.counter(
+        "assay_refused_batches_total", "Batches refused because of overload, or because the worker can't serve.", ["class": $0])
     }
     decisionLatency = registry.histogram(
       "assay_decision_latency_seconds", "From a transaction's arrival at this worker to its answer, one count a transaction.")
