@@ -34,7 +34,7 @@ final class DecisionSinks: Sendable {
 
   var isFull: Bool { outbox.isFull || queued.load(ordering: .relaxed) > Self.bytesMax }
   /// Refuse also what somebody waits for.
-  var isOverfull: Bool { queued.load(ordering: .relaxed) > Self.bytesMax * 3 / 2 }
+  var isOverfull: Bool { outbox.isOverfull || queued.load(ordering: .relaxed) > Self.bytesMax * 3 / 2 }
 
   func deliver(_ deliveries: [ShardOutput.Delivery]) {
     var bytes = 0

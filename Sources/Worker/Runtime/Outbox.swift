@@ -101,6 +101,9 @@ public final class Outbox: Sendable {
   public var queuedBytes: Int { queued.load(ordering: .relaxed) }
   /// Refuse intake while this holds: the disk does not keep up, or is full.
   public var isFull: Bool { queuedBytes >= options.queueBytesMax }
+  /// Refuse also what somebody waits for.
+  var isOverfull: Bool { queuedBytes >= options.queueBytesMax * 3 / 2 }
+
   /// Blocks until the outbox is not full, or has ended, or `isOver` says so: asked again with every change and `wake`.
   func waitForRoom(_ isOver: () -> Bool) {
     guard isFull else { return }

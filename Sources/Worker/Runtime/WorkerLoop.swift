@@ -119,6 +119,9 @@ final class WorkerLoop: @unchecked Sendable {
 
   /// Records that a client could not turn into transactions. `done` is called on this loop once they are on disk.
   func quarantine(_ records: [Quarantine.Record], done: @escaping (Failure?) -> Void) {
+    guard !node.sinks.isOverfull else {
+      return done(Failure(.busy, "the quarantine's disk does not keep up", retryAfterMilliseconds: 1_000))
+    }
     quarantineText.removeAll(keepingCapacity: true)
     let now = node.clock.now()
     for record in records {
