@@ -8,10 +8,11 @@ import PackageDescription
 // With ASSAY_MUTANTS=1, known mistakes can be switched on at run time (Wire/Mutant.swift), and the searches that are to
 // find them see the cores' insides: never in what is shipped.
 let hasMutants = Context.environment["ASSAY_MUTANTS"] == "1"
-let settings: [SwiftSetting] = [
-  .swiftLanguageMode(.v6),
-  .enableExperimentalFeature("Lifetimes"),
-] + (hasMutants ? [.define("MUTANTS"), .unsafeFlags(["-enable-testing"])] : [])
+let settings: [SwiftSetting] =
+  [
+    .swiftLanguageMode(.v6),
+    .enableExperimentalFeature("Lifetimes"),
+  ] + (hasMutants ? [.define("MUTANTS"), .unsafeFlags(["-enable-testing"])] : [])
 // For what lies on a transaction's way: tests run with the dynamic exclusivity checks, release builds without.
 let hotSettings = settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
@@ -35,7 +36,8 @@ let simulation: [Target] = [
   .executableTarget(
     name: "Exhaustive", dependencies: ["Wire", "Worker", "Coordinator"], path: "Tests/Exhaustive", exclude: ["README.md"],
     swiftSettings: [
-      .swiftLanguageMode(.v5), .enableExperimentalFeature("Lifetimes"), .define("MUTANTS"), .unsafeFlags(["-enforce-exclusivity=unchecked"]),
+      .swiftLanguageMode(.v5), .enableExperimentalFeature("Lifetimes"), .define("MUTANTS"),
+      .unsafeFlags(["-enforce-exclusivity=unchecked"]),
     ]),
 ]
 
@@ -57,7 +59,8 @@ let package = Package(
   ],
   targets: [
     // System libraries, wrapped once.
-    .target(name: "COpenSSL", path: "Sources/C/OpenSSL",
+    .target(
+      name: "COpenSSL", path: "Sources/C/OpenSSL",
       linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
     .systemLibrary(name: "CLZ4", path: "Sources/C/LZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CSQLite", path: "Sources/C/SQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -68,12 +71,21 @@ let package = Package(
     // The rules' language. Depends on nothing.
     .target(name: "CEL", swiftSettings: hotSettings),
     .target(name: "Models", dependencies: ["Wire", "CEL", "CKernels", yaml], swiftSettings: hotSettings),
-    .target(name: "Worker", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, nioHTTP, logging, yaml, histogram], swiftSettings: hotSettings),
-    .target(name: "Coordinator", dependencies: ["Wire", "Models", "CSQLite", nioCore, nioPosix, nioHTTP, logging, yaml], swiftSettings: settings),
+    .target(
+      name: "Worker", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, nioHTTP, logging, yaml, histogram],
+      swiftSettings: hotSettings),
+    .target(
+      name: "Coordinator", dependencies: ["Wire", "Models", "CSQLite", nioCore, nioPosix, nioHTTP, logging, yaml], swiftSettings: settings),
     .target(name: "Client", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, logging, histogram], swiftSettings: hotSettings),
-    .executableTarget(name: "Assay", dependencies: ["Wire", "Models", "Worker", "Coordinator", "Client", arguments, logging, yaml, histogram], swiftSettings: settings),
-    .executableTarget(name: "Benchmarks", dependencies: ["Wire", "CEL", "Models", "Worker", "Client", nioCore, nioPosix, logging, arguments], path: "Tests/Benchmarks", swiftSettings: settings),
-    .executableTarget(name: "Chaos", dependencies: ["Wire", "Models", "Client", "ChaosSystem", nioCore, nioPosix, logging, arguments], path: "Tests/Chaos", exclude: ["System", "Faults"], swiftSettings: settings),
+    .executableTarget(
+      name: "Assay", dependencies: ["Wire", "Models", "Worker", "Coordinator", "Client", arguments, logging, yaml, histogram],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "Benchmarks", dependencies: ["Wire", "CEL", "Models", "Worker", "Client", nioCore, nioPosix, logging, arguments],
+      path: "Tests/Benchmarks", swiftSettings: settings),
+    .executableTarget(
+      name: "Chaos", dependencies: ["Wire", "Models", "Client", "ChaosSystem", nioCore, nioPosix, logging, arguments], path: "Tests/Chaos",
+      exclude: ["System", "Faults"], swiftSettings: settings),
     .target(name: "ChaosSystem", path: "Tests/Chaos/System"),
     // Loaded into the program under test by LD_PRELOAD.
     .target(name: "ChaosFaults", dependencies: ["ChaosSystem"], path: "Tests/Chaos/Faults"),
@@ -81,8 +93,11 @@ let package = Package(
     .testTarget(name: "WireTests", dependencies: ["Wire", "COpenSSL", nioCore, nioPosix, logging], swiftSettings: settings),
     .testTarget(name: "CELTests", dependencies: ["CEL"], swiftSettings: settings),
     .testTarget(name: "ModelsTests", dependencies: ["Models"], exclude: ["Fixtures"], swiftSettings: settings),
-    .testTarget(name: "WorkerTests", dependencies: ["Worker", "Wire", "Models", nioCore, nioPosix, nioHTTP, logging], swiftSettings: settings),
-    .testTarget(name: "CoordinatorTests", dependencies: ["Coordinator", "Models", nioCore, nioPosix, logging], exclude: ["Scenarios"], swiftSettings: settings),
+    .testTarget(
+      name: "WorkerTests", dependencies: ["Worker", "Wire", "Models", nioCore, nioPosix, nioHTTP, logging], swiftSettings: settings),
+    .testTarget(
+      name: "CoordinatorTests", dependencies: ["Coordinator", "Models", nioCore, nioPosix, logging], exclude: ["Scenarios"],
+      swiftSettings: settings),
     .testTarget(name: "ClientTests", dependencies: ["Client", "Wire", "Models", nioCore, nioPosix, logging], swiftSettings: settings),
     .testTarget(name: "ProcessTests", dependencies: ["Wire", "Models", nioCore, nioPosix], swiftSettings: settings),
   ] + (hasMutants ? simulation : [])

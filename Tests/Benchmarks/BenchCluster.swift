@@ -60,7 +60,9 @@ struct BenchCluster {
   }
 
   func down() {
-    do { try Self.run(program, ["dev", "down", "--data", "\(directory)/cluster"], log: "\(directory)/dev.log") } catch { print("  the cluster was not stopped: \(error)") }
+    do { try Self.run(program, ["dev", "down", "--data", "\(directory)/cluster"], log: "\(directory)/dev.log") } catch {
+      print("  the cluster was not stopped: \(error)")
+    }
     if !options.keep { try? FileManager.default.removeItem(atPath: directory) }
   }
 

@@ -7,7 +7,10 @@ struct Benchmarks: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "assay-bench", abstract: "Benchmarks of Assay. Timings are of this machine at this moment: trust ratios.",
     discussion: "Run it as ops/bench/run, which builds it and the assay program that `cluster` and `latency` start.",
-    subcommands: [AllBench.self, EngineBench.self, ScoringBench.self, ClusterBench.self, LatencyBench.self, MemoryBench.self],
+    subcommands: [
+      AllBench.self, EngineBench.self, ScoringBench.self, ClusterBench.self, LatencyBench.self, InteractiveBench.self,
+      MemoryBench.self,
+    ],
     defaultSubcommand: AllBench.self)
 }
 

@@ -66,5 +66,6 @@ func decimal(_ value: Double, _ digits: Int) -> String {
 
 func median(_ values: [Double]) -> Double {
   let sorted = values.sorted()
-  return sorted.isEmpty ? .nan : sorted.count % 2 == 1 ? sorted[sorted.count / 2] : (sorted[sorted.count / 2 - 1] + sorted[sorted.count / 2]) / 2
+  return sorted.isEmpty
+    ? .nan : sorted.count % 2 == 1 ? sorted[sorted.count / 2] : (sorted[sorted.count / 2 - 1] + sorted[sorted.count / 2]) / 2
 }

@@ -19,6 +19,7 @@ final class LoadStream: SubmitterDelegate, @unchecked Sendable {
 
   private let eventLoop: any EventLoop
   private let rate: Double?
+  private let isInteractive: Bool
   private var source: LoadSource
   private var records: [UInt8] = []
   private var dues: [Int64] = []
@@ -32,9 +33,10 @@ final class LoadStream: SubmitterDelegate, @unchecked Sendable {
   /// Rows due from then on count.
   private var measuredFrom = Int64.max
 
-  init(on eventLoop: any EventLoop, prefix: UInt32, cards: Int, rate: Double?) {
+  init(on eventLoop: any EventLoop, prefix: UInt32, cards: Int, rate: Double?, isInteractive: Bool = false) {
     self.eventLoop = eventLoop
     self.rate = rate
+    self.isInteractive = isInteractive
     source = LoadSource(seed: UInt64(prefix), prefix: prefix, cards: cards)
   }
 
@@ -46,6 +48,7 @@ final class LoadStream: SubmitterDelegate, @unchecked Sendable {
       // A paced stream takes what is due even when the cluster stands still: the wait must show.
       options.rowsMax = self.rate == nil ? Self.rowsMax : 1 << 22
       options.bytesMax = 1 << 30
+      options.isInteractive = self.isInteractive
       let submitter = Submitter(client, on: self.eventLoop, options: options, delegate: self)
       self.submitter = submitter
       self.feed(submitter)

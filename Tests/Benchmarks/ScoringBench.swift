@@ -25,7 +25,8 @@ struct ScoringBench: ParsableCommand {
       let model = try TreeEnsemble.random(trees: trees, depth: depth, features: Self.features, seed: 1)
       for rows in [1, 8, 32, 128] {
         let goal: Figure.Goal? = trees == 100 && rows == 1 ? .atMost(900) : nil
-        figures.append(Figure("\(shape), \(rows == 1 ? "one by one" : "\(rows) at once")", time(model, rows), "ns/row", digits: 0, goal: goal))
+        figures.append(
+          Figure("\(shape), \(rows == 1 ? "one by one" : "\(rows) at once")", time(model, rows), "ns/row", digits: 0, goal: goal))
       }
     }
     figures += XGBoostPeer.measure(python: peer.python, features: Self.features)

@@ -78,6 +78,21 @@ import Testing
     await fixture.server.close()
   }
 
+  @Test func responsesThatNobodyTakesKeepNewBodiesOut() async throws {
+    let fixture = try await HTTPFixture { $0.bodiesMax = 4 << 20 }
+    let deaf = try await DeafClient.connect(port: fixture.server.port)
+    let rows = (0..<10_000).map { HTTPFixture.transaction("ok-\($0)") }.joined(separator: ",")
+    let request = HTTPClient.request("POST", "/v1/decisions", Array("[\(rows)]".utf8))
+    for _ in 0..<8 { deaf.push(request) }
+    // With a body of the deaf client's it would be taken, with a response it is not.
+    let other = HTTPFixture.transaction("ok-1") + String(repeating: " ", count: 2_500_000)
+    #expect(request.count < 1_600_000)
+    var refused: HTTPClient.Response
+    repeat { refused = try await fixture.connect().ask("POST", "/v1/decisions", other) } while refused.status == 200
+    #expect(refused.status == 429)
+    await fixture.server.close(within: .milliseconds(1))
+  }
+
   @Test func theLargestBodyIsTaken() async throws {
     let fixture = try await HTTPFixture { $0.bodyMax = 100_000 }
     let client = try await fixture.connect()

@@ -109,6 +109,22 @@ import Wire
     #expect(offsets == Array(0..<UInt64(offsets.count)) && offsets.count >= heard.durable.rawValue)
   }
 
+  @Test func aSegmentThatCannotBeMadeEndsTheJournalInsteadOfStandingStill() throws {
+    let directory = TemporaryDirectory()
+    var system = FileSystem.posix
+    system.allocate = { file, bytes in
+      let isFirst = (try? directoryEntries(directory.path).count) ?? 0 < 2
+      return isFirst ? FileSystem.posix.allocate(file, bytes) : -Int(EIO)
+    }
+    let journal = try JournalFixture.open(directory.path, system: system)
+    let probe = JournalProbe()
+    journal.start(probe.callbacks)
+    for offset in 0..<60 as Range<UInt64> { journal.append(JournalFixture.record(offset, payload: 4000)) }
+    try probe.wait { $0.fatal.isEmpty ? nil : true }
+    #expect(!journal.close())
+    #expect(probe.heard.withLock { $0.fatal.count == 1 && !$0.acknowledgedAfterFatal })
+  }
+
   @Test func aFirstStartOnAFullDiskFailsWithAdviceAndLeavesNothing() throws {
     let directory = TemporaryDirectory()
     var system = FileSystem.posix

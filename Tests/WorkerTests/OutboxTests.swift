@@ -240,6 +240,28 @@ import Wire
     #expect(said.errors.withLock { $0.isEmpty })
   }
 
+  @Test func whoeverWaitsForRoomGoesOnWithItOrWhenToldTo() throws {
+    let temporary = TemporaryDirectory()
+    let full = Flag(true)
+    var system = FileSystem.posix
+    system.write = { file, bytes, at in full.value ? -Int(ENOSPC) : FileSystem.posix.write(file, bytes, at) }
+    let outbox = try Self.open(temporary.path, system: system) { $0.queueBytesMax = 100 }
+    _ = Self.emit(outbox, Self.p1, 0..<100)
+    #expect(outbox.isFull)
+    let isOver = Flag(false)
+    let told = BlockingThread(name: "told") { outbox.waitForRoom { isOver.value } }
+    isOver.value = true
+    outbox.wakeWaiters()
+    told.join()
+    #expect(outbox.isFull)
+    let patient = BlockingThread(name: "patient") { outbox.waitForRoom { false } }
+    full.value = false
+    patient.join()
+    #expect(!outbox.isFull)
+    outbox.close()
+    #expect(try Self.lines(temporary.path, .decisions) == Self.expected(Self.p1, 0..<100))
+  }
+
   @Test func aFailedSyncEndsTheOutboxOnceAndTellsEveryoneWhoWaits() throws {
     let temporary = TemporaryDirectory()
     var system = FileSystem.posix

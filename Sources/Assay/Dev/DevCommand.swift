@@ -32,10 +32,14 @@ struct DevCommand: AsyncParsableCommand {
 
     func validate() throws {
       guard (1...9).contains(coordinators) else { throw ValidationError("--coordinators must be 1 to 9") }
-      guard coordinators == 1 || isShared else { throw ValidationError("several coordinators need --metadata etcd: an embedded store is one's own") }
+      guard coordinators == 1 || isShared else {
+        throw ValidationError("several coordinators need --metadata etcd: an embedded store is one's own")
+      }
       guard etcdMembers == 1 || etcdMembers == 3 else { throw ValidationError("--etcd-members is 1 or 3") }
       guard (1...64).contains(workers) else { throw ValidationError("--workers must be 1 to 64") }
-      guard (1...ClusterLimit.partitions).contains(partitions) else { throw ValidationError("--partitions must be 1 to \(ClusterLimit.partitions)") }
+      guard (1...ClusterLimit.partitions).contains(partitions) else {
+        throw ValidationError("--partitions must be 1 to \(ClusterLimit.partitions)")
+      }
       if let replicas, !(1...min(workers, ClusterLimit.replicas)).contains(replicas) {
         throw ValidationError("--replicas must be 1 to the number of workers, at most \(ClusterLimit.replicas)")
       }

@@ -15,7 +15,9 @@ enum StatusText {
       let leads = map.partitions.filter { $0.primary?.node == record.id }.count
       let holds = map.partitions.filter { $0.replicas.contains(record.id) }.count
       let silence = node.silenceMilliseconds == .max ? "not heard yet" : "heard \(node.silenceMilliseconds) ms ago"
-      var line = "\(record.name): \(node.state), \(silence), leads \(leads) and holds \(holds) partitions, data \(record.address), HTTP \(record.httpAddress)"
+      var line =
+        "\(record.name): \(node.state), \(silence), leads \(leads) and holds \(holds) partitions, "
+        + "data \(record.address), HTTP \(record.httpAddress)"
       if !node.bundleProblem.isEmpty { line += ", can't load the bundle: \(node.bundleProblem)" }
       lines.append(line)
     }

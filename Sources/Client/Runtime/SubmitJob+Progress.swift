@@ -94,7 +94,8 @@ extension SubmitJob {
     return SubmitSummary(
       isComplete: isComplete, wasDone: false, counters: checkpoint.counters, failed: failed, rows: rows,
       resent: submitter?.resent ?? 0, retries: submitter?.retries ?? SubmitRetries(), elapsed: elapsed,
-      nextLine: checkpoint.line, latency: latencies.summary(.decided), examples: examples, problem: failed > 0 ? submitter?.lastProblem : nil)
+      nextLine: checkpoint.line, latency: latencies.summary(.decided), examples: examples,
+      problem: failed > 0 ? submitter?.lastProblem : nil)
   }
 
   private func finish(_ result: Result<SubmitSummary, ClientError>) {

@@ -52,6 +52,8 @@ public struct BundleArchive: Equatable, Sendable {
   /// Relative, without empty, `.` or `..` parts: safe to write below any directory.
   public static func isPath(_ path: String) -> Bool {
     guard (1...512).contains(path.utf8.count) else { return false }
-    return path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { $0 != "" && $0 != "." && $0 != ".." && !$0.contains("\0") }
+    return path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
+      $0 != "" && $0 != "." && $0 != ".." && !$0.contains("\0")
+    }
   }
 }

@@ -108,8 +108,7 @@ struct PlanDraft {
     }
   }
 
-  private func trackKey(_ kind: FeaturePlan.TrackKind, _ field: EventField, _ window: Window, _ filter: Int) -> TrackKey
-  {
+  private func trackKey(_ kind: FeaturePlan.TrackKind, _ field: EventField, _ window: Window, _ filter: Int) -> TrackKey {
     TrackKey(lag: lagValues.firstIndex(of: window.lag)!, kind: kind, field: field, filter: filter)
   }
 

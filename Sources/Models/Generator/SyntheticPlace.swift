@@ -16,8 +16,7 @@ struct SyntheticPlace: Sendable {
   /// Share of customers, before scaling.
   let weight: Double
 
-  private init(_ country: StaticString, _ latitude: Double, _ longitude: Double, _ hoursEast: Double, _ weight: Double)
-  {
+  private init(_ country: StaticString, _ latitude: Double, _ longitude: Double, _ hoursEast: Double, _ weight: Double) {
     self.country = Country(country.utf8Start[0], country.utf8Start[1])!
     self.latitude = latitude
     self.longitude = longitude

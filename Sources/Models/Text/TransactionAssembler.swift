@@ -138,8 +138,7 @@ struct TransactionAssembler: Sendable {
     present |= 1 << UInt32(field.rawValue)
   }
 
-  private mutating func setMapped(_ index: Int, _ text: RawSpan, _ builder: inout TransactionBuilder) throws(Rejection)
-  {
+  private mutating func setMapped(_ index: Int, _ text: RawSpan, _ builder: inout TransactionBuilder) throws(Rejection) {
     guard text.byteCount > 0 else { return }
     let column = plan.columns[index]
     let key = text.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }

@@ -109,7 +109,8 @@ public enum FrameError: Error, Equatable, Sendable, CustomStringConvertible {
     case .foreign(let guess): guess == .unknown ? "the connection carries \(guess.rawValue)" : "the connection began with \(guess.rawValue)"
     case .headerChecksum: "a frame header's checksum does not hold: the stream is damaged"
     case .payloadChecksum: "a frame payload's checksum does not hold: the stream is damaged"
-    case .version(let v): "protocol version \(v) is not spoken here; this build speaks \(FrameHeader.versions.lowerBound) to \(FrameHeader.versions.upperBound)"
+    case .version(let v):
+      "protocol version \(v) is not spoken here; this build speaks \(FrameHeader.versions.lowerBound) to \(FrameHeader.versions.upperBound)"
     case .unknownFlags(let f): "a frame has unknown flags 0x\(String(f, radix: 16))"
     case .unknownKind(let k): "a frame is of unknown kind \(k)"
     case .tooLarge(let n, let limit): "a frame announces \(n) bytes; at most \(limit) are taken here"

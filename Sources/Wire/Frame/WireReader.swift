@@ -22,8 +22,12 @@ public struct WireReader: ~Escapable {
     return T(littleEndian: value)
   }
 
-  @inlinable @_lifetime(self: copy self) public mutating func readDouble() throws(WireError) -> Double { Double(bitPattern: try read(UInt64.self)) }
-  @inlinable @_lifetime(self: copy self) public mutating func readFloat() throws(WireError) -> Float { Float(bitPattern: try read(UInt32.self)) }
+  @inlinable @_lifetime(self: copy self) public mutating func readDouble() throws(WireError) -> Double {
+    Double(bitPattern: try read(UInt64.self))
+  }
+  @inlinable @_lifetime(self: copy self) public mutating func readFloat() throws(WireError) -> Float {
+    Float(bitPattern: try read(UInt32.self))
+  }
 
   @inlinable @_lifetime(self: copy self) public mutating func readBool() throws(WireError) -> Bool {
     switch try read(UInt8.self) {

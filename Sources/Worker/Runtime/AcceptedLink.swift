@@ -27,7 +27,8 @@ final class AcceptedLink: LinkDelegate {
     case .append, .appended:
       link.send(Failure(.notAuthorized, "only workers replicate"), correlation: header.correlation)
     default:
-      link.send(Failure(.malformed, "a worker takes no \(header.kind) frames; is this meant for the coordinator?"), correlation: header.correlation)
+      link.send(
+        Failure(.malformed, "a worker takes no \(header.kind) frames; is this meant for the coordinator?"), correlation: header.correlation)
     }
   }
 
@@ -53,7 +54,7 @@ final class AcceptedLink: LinkDelegate {
   }
 
   private func quarantine(_ link: Link, _ header: FrameHeader, _ payload: RawSpan) {
-    if let refusal = loop.refusal { return link.send(refusal, correlation: header.correlation) }
+    if let refusal = loop.refusal(isInteractive: false) { return link.send(refusal, correlation: header.correlation) }
     do throws(WireError) {
       let message = try Quarantine(reading: payload)
       loop.quarantine(message.records) { failure in

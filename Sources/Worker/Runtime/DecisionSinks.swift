@@ -33,6 +33,8 @@ final class DecisionSinks: Sendable {
   }
 
   var isFull: Bool { outbox.isFull || queued.load(ordering: .relaxed) > Self.bytesMax }
+  /// Refuse also what somebody waits for.
+  var isOverfull: Bool { outbox.isOverfull || queued.load(ordering: .relaxed) > Self.bytesMax * 3 / 2 }
 
   func deliver(_ deliveries: [ShardOutput.Delivery]) {
     var bytes = 0
@@ -58,6 +60,7 @@ final class DecisionSinks: Sendable {
       defer { state.thread = nil }
       return state.thread
     }
+    outbox.wakeWaiters()
     thread?.join()
     outbox.close()
   }
@@ -77,7 +80,10 @@ final class DecisionSinks: Sendable {
     while let records = next() {
       var bytes = 0
       for held in records {
-        writer.emit(held, to: outbox)
+        // Lines may be longer than their records: the outbox's bound is kept by itself.
+        outbox.waitForRoom { state.withLock { $0.closing } }
+        // Closing on a full disk: what is not in closed files is emitted again after the next start.
+        if !outbox.isFull { writer.emit(held, to: outbox) }
         bytes += held.range.count
       }
       queued.subtract(bytes, ordering: .releasing)

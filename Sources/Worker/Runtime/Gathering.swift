@@ -75,7 +75,8 @@ final class Gathering: @unchecked Sendable {
     header.flags.insert(.forwarded)
     header.write(rows: part.span.bytes, to: &out)
     let partitions = Set(rows.map(\.partition))
-    loop.peers.forward(out.bytes, to: node, of: partitions, within: patience) { result in
+    let isInteractive = submit.flags.contains(.interactive)
+    loop.peers.forward(out.bytes, to: node, of: partitions, isInteractive: isInteractive, within: patience) { result in
       switch result {
       case .success(let decisions) where decisions.outcomes.count == rows.count: self.merge(decisions, places)
       case .success: self.fail(rows, .internal, finishes: true)

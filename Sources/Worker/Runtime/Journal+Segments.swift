@@ -89,7 +89,8 @@ final class JournalPreparer: Sendable {
   }
 
   /// The next segment, as soon as there is one; the caller becomes its owner. On a full disk this waits until there
-  /// is space again, or until the journal is being closed.
+  /// is space again, or until the journal is being closed. Any other failure ends the journal (R15): to wait for it to pass
+  /// would leave everybody without an answer.
   func take() throws(FileError) -> Spare {
     let result: Result<Spare, FileError>? = monitor.wait { state in
       if let spare = state.spare, !state.zeroing {
@@ -98,7 +99,7 @@ final class JournalPreparer: Sendable {
         state.fill = 0
         return .success(spare)
       }
-      if state.closing, let failure = state.failure { return .failure(failure) }
+      if let failure = state.failure, state.closing || !failure.isDiskFull { return .failure(failure) }
       return nil
     }
     monitor.wake()

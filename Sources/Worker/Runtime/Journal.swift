@@ -153,6 +153,8 @@ public final class Journal: Sendable {
   public var pendingBytes: Int { pending.load(ordering: .relaxed) }
   /// Refuse intake while this holds: the disk does not keep up.
   public var isFull: Bool { pendingBytes >= options.pendingBytesMax }
+  /// Refuse also what somebody waits for: far more is pending than at `isFull`, and still within bounds.
+  public var isOverfull: Bool { pendingBytes >= options.pendingBytesMax * 3 / 2 }
   /// Refuse intake while this is false: the disk is nearly full. What was accepted still has its reserved space.
   public var hasRoom: Bool { preparer.hasRoom }
   public var durableTicket: JournalTicket { JournalTicket(durable.load(ordering: .acquiring)) }

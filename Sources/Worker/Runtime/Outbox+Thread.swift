@@ -68,6 +68,8 @@ extension Outbox {
       let bytes = queue.bytes(of: kind)
       try holdingOut { () throws(FileError) in try files.write(kind, bytes) }
       queued.subtract(bytes.count, ordering: .relaxed)
+      // Under the lock, so that no waiter can miss it between its look and its sleep.
+      if state.withLock({ $0.roomWaiters > 0 }) { state.wake() }
     }
     for (partition, end) in queue.ends { files.advance(partition, to: end) }
     guard !queue.quarantined.isEmpty else { return }
@@ -96,13 +98,13 @@ extension Outbox {
   /// Tells everyone who still waits.
   private func end(with error: OutboxError, _ drained: OutboxQueue?) {
     files.abandon()
-    let waiting = state.withLock { state in
+    queued.store(0, ordering: .relaxed)
+    let waiting = state.change { state in
       state.dead = true
       let waiting = [drained, state.filling].compactMap { $0 }.flatMap { $0.quarantined + $0.rotations }
       state.filling.clear()
       return waiting
     }
-    queued.store(0, ordering: .relaxed)
     for done in waiting { done(error) }
   }
 }

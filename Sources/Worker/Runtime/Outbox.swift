@@ -19,6 +19,8 @@ public final class Outbox: Sendable {
     var closed: [PartitionID: Offset]
     var closing = false
     var dead = false
+    /// Threads that wait for room.
+    var roomWaiters = 0
     var thread: BlockingThread?
   }
 
@@ -99,6 +101,20 @@ public final class Outbox: Sendable {
   public var queuedBytes: Int { queued.load(ordering: .relaxed) }
   /// Refuse intake while this holds: the disk does not keep up, or is full.
   public var isFull: Bool { queuedBytes >= options.queueBytesMax }
+  /// Refuse also what somebody waits for.
+  var isOverfull: Bool { queuedBytes >= options.queueBytesMax * 3 / 2 }
+
+  /// Blocks until the outbox is not full, or has ended, or `isOver` says so: asked again with every change and `wake`.
+  func waitForRoom(_ isOver: () -> Bool) {
+    guard isFull else { return }
+    state.withLock { $0.roomWaiters += 1 }
+    defer { state.withLock { $0.roomWaiters -= 1 } }
+    _ = state.wait { state in !isFull || state.dead || isOver() ? true : nil }
+  }
+
+  /// Has whoever waits for room look again.
+  func wakeWaiters() { state.change { _ in } }
+
   /// The disk is full; the outbox waits for space.
   public var isStalled: Bool { stalled.load(ordering: .relaxed) }
 

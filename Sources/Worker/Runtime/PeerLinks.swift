@@ -2,11 +2,17 @@ import NIOCore
 import Wire
 
 /// One loop's links to the other workers: opened when first needed, opened again with growing patience when they break.
+/// What a payment waits for has a link of its own to each, so that it never stands behind a megabyte of log.
 final class PeerLinks: @unchecked Sendable {
   private let eventLoop: any EventLoop
   private unowned let node: WorkerNode
-  private var links: [NodeID: Peer] = [:]
+  private var links: [Key: Peer] = [:]
   private var addresses: [NodeID: String] = [:]
+
+  private struct Key: Hashable {
+    var node: NodeID
+    var isInteractive: Bool
+  }
 
   init(eventLoop: any EventLoop, node: WorkerNode) {
     self.eventLoop = eventLoop
@@ -17,10 +23,12 @@ final class PeerLinks: @unchecked Sendable {
     // Whoever has lost the role may never answer: the rows go to the one who has it now.
     let homes = Dictionary(uniqueKeysWithValues: map.partitions.map { ($0.id, $0.primary?.node) })
     for peer in links.values {
-      peer.giveUp(Failure(.notPrimary, "the home partition has moved")) { $0.partitions.contains { homes[$0] != peer.id } }
+      peer.giveUp(Failure(.notPrimary, "the home partition has moved")) { $0.partitions.contains { homes[$0] != peer.id.node } }
     }
     for record in map.nodes {
-      if let known = addresses[record.id], known != record.address { links[record.id]?.close() }
+      if let known = addresses[record.id], known != record.address {
+        for isInteractive in [false, true] { links[Key(node: record.id, isInteractive: isInteractive)]?.close() }
+      }
       addresses[record.id] = record.address
     }
   }
@@ -56,10 +64,11 @@ final class PeerLinks: @unchecked Sendable {
   /// Passes rows of `partitions` on. `done` hears the answer once, or a failure when there is none `within` so many
   /// nanoseconds, or when a new map says that one of the partitions is led by another.
   func forward(
-    _ submit: [UInt8], to node: NodeID, of partitions: Set<PartitionID>, within: Int64,
+    _ submit: [UInt8], to node: NodeID, of partitions: Set<PartitionID>, isInteractive: Bool, within: Int64,
     done: @escaping (Result<Decisions, Failure>) -> Void
   ) {
-    guard let peer = peer(node), let link = peer.link, link.isReady, link.isWritable else {
+    guard let peer = peer(Key(node: node, isInteractive: isInteractive)), let link = peer.link, link.isReady, link.isWritable
+    else {
       return done(.failure(Failure(.unavailable, "the home partition's worker can't be reached")))
     }
     guard peer.waiting.count < Self.forwardsMax else {
@@ -83,13 +92,13 @@ final class PeerLinks: @unchecked Sendable {
   }
 
   private func ready(_ node: NodeID) -> Link? {
-    guard let link = peer(node)?.link, link.isReady, link.isWritable else { return nil }
+    guard let link = peer(Key(node: node, isInteractive: false))?.link, link.isReady, link.isWritable else { return nil }
     return link
   }
 
-  private func peer(_ id: NodeID) -> Peer? {
+  private func peer(_ id: Key) -> Peer? {
     if let known = links[id] { return known }
-    guard addresses[id] != nil, id != node.nodeID else { return nil }
+    guard addresses[id.node] != nil, id.node != node.nodeID else { return nil }
     let peer = Peer(self, id)
     links[id] = peer
     peer.connect()
@@ -106,20 +115,20 @@ final class PeerLinks: @unchecked Sendable {
 
   private final class Peer: LinkDelegate, @unchecked Sendable {
     unowned let owner: PeerLinks
-    let id: NodeID
+    let id: Key
     var link: Link?
     var correlation: UInt64 = 0
     var waiting: [UInt64: Forward] = [:]
     private var patience = TimeAmount.milliseconds(20)
     private var isClosed = false
 
-    init(_ owner: PeerLinks, _ id: NodeID) {
+    init(_ owner: PeerLinks, _ id: Key) {
       self.owner = owner
       self.id = id
     }
 
     func connect() {
-      guard !isClosed, let address = owner.addresses[id].flatMap(HostPort.init) else { return }
+      guard !isClosed, let address = owner.addresses[id.node].flatMap(HostPort.init) else { return }
       link = LinkConnector.connect(
         on: owner.eventLoop, host: address.host, port: address.port, tls: owner.node.tls, expectedRole: .node,
         identity: owner.node.linkIdentity(), options: owner.node.linkOptions, delegate: self)
@@ -141,7 +150,8 @@ final class PeerLinks: @unchecked Sendable {
 
     func linkReady(_ link: Link) {
       patience = .milliseconds(20)
-      owner.node.loop(on: owner.eventLoop).linkChanged(to: id)
+      guard !id.isInteractive else { return }  // carries no log
+      owner.node.loop(on: owner.eventLoop).linkChanged(to: id.node)
     }
 
     func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {

@@ -15,7 +15,7 @@ final class WorkerLoop: @unchecked Sendable {
   var schema = Schema.standard
   let peers: PeerLinks
   let metrics: WorkerMetrics
-  private var intake = IntakeBatch()
+  var intake = IntakeBatch()
   private var replies: [Reply] = []
   private var freeReplies: [Int] = []
   private var quarantineText: [UInt8] = []
@@ -27,14 +27,25 @@ final class WorkerLoop: @unchecked Sendable {
   private var appendedBytes = 0
   private var ticks = 0
   /// Batches that came by HTTP and wait for rows to be decided.
-  private var calls: [ObjectIdentifier: PatientCall] = [:]
+  var calls: [ObjectIdentifier: PatientCall] = [:]
+  /// Bulk batches that wait, and what they wait for.
+  var bulk = BulkQueue<WaitingBatch>()
+  var gate = BulkGate()
+  var isBulkScheduled = false
+  /// Of this turn, on bulk batches; nanoseconds.
+  var bulkSpent: UInt64 = 0
+  private(set) var requestMeter = DrainMeter()
+  var rowMeter = DrainMeter()
   private(set) lazy var checkpoints = CheckpointRunner(self, node)
   /// Bounds what a batch makes of records, features and decisions together, so that it fits into a frame to a follower.
-  private static let batchBytesMax = 12 << 20
+  static let batchBytesMax = 12 << 20
+
+  static let tickSeconds = 0.05
 
   enum Reply {
     case none
-    case link(Link, correlation: UInt64, received: UInt64)
+    /// Of a bulk batch the rows, and when it went (monotonic nanoseconds); 0 rows of an interactive one.
+    case link(Link, correlation: UInt64, received: UInt64, began: UInt64, bulkRows: Int)
     case closure((borrowing Request) -> Void)
   }
 
@@ -49,95 +60,9 @@ final class WorkerLoop: @unchecked Sendable {
 
   // MARK: Intake
 
-  /// Why nothing can be taken in at the moment, if so.
-  var refusal: Failure? {
-    if table.isEmpty { return Failure(.unavailable, "this worker has no cluster map yet", retryAfterMilliseconds: 100) }
-    if node.isStopping { return Failure(.shuttingDown, "this worker is shutting down; send to another") }
-    if !node.journal.hasRoom {
-      return Failure(.storageFull, "the log's disk is nearly full: free space on \(node.directory.path)", retryAfterMilliseconds: 1_000)
-    }
-    if node.journal.isFull || node.sinks.isFull || shard.requestsUnderWay >= node.config.requestsMax {
-      return busy
-    }
-    return nil
-  }
-
-  private var busy: Failure {
-    Failure(.busy, "this worker has more requests under way than it keeps up with", retryAfterMilliseconds: 20)
-  }
-
-  /// A `Submit` frame.
-  func submitted(_ payload: RawSpan, correlation: UInt64, on link: Link) {
-    if let refusal { return link.send(refusal, correlation: correlation) }
-    let submit: Submit
-    do throws(WireError) {
-      submit = try Submit(reading: payload)
-      try intake.prepare(submit, payload, schema: schema, table: table, now: node.clock.now())
-    } catch {
-      return link.send(Failure(.malformed, "the batch can't be read: \(error)"), correlation: correlation)
-    }
-    if isTooWide(submit, payload) { return link.send(Self.tooWide, correlation: correlation) }
-    let received = monotonicNanoseconds()
-    if takesAll(submit) {
-      decide(submit, payload, .link(link, correlation: correlation, received: received), source: .wire)
-    } else {
-      let gathering = Gathering(self, submit, source: .wire) { answer in
-        link.send(.decisions, correlation: correlation) { answer.write(to: &$0) }
-      }
-      scatter(payload, gathering, .wire)
-    }
-  }
-
-  /// Rows that came by HTTP, as a `Submit` payload. They are seen through until their deadline.
-  func submitted(_ payload: [UInt8], answer: @escaping (Result<Decisions, Failure>) -> Void) {
-    guard calls.count < node.config.requestsMax else { return answer(.failure(busy)) }
-    let submit: Submit
-    var ranges: [Range<Int>] = []
-    do throws(WireError) {
-      submit = try Submit(reading: payload.span.bytes)
-      try submit.locateRows(in: payload.span.bytes, into: &ranges)
-    } catch {
-      return answer(.failure(Failure(.malformed, "the batch can't be read: \(error)")))
-    }
-    let call = PatientCall(self, submit, payload, ranges, answer: answer)
-    calls[ObjectIdentifier(call)] = call
-    call.begin()
-  }
-
-  func ended(_ call: PatientCall) { calls[ObjectIdentifier(call)] = nil }
-
-  /// Tries rows that came by HTTP, as a `Submit` payload, once; `gathering` hears of each. Returns why none is taken in, if
-  /// so.
-  func gather(_ submit: Submit, _ payload: [UInt8], _ gathering: Gathering) -> Failure? {
-    if let refusal { return refusal }
-    let span = payload.span.bytes
-    do throws(WireError) {
-      try intake.prepare(submit, span, schema: schema, table: table, now: node.clock.now())
-    } catch {
-      return Failure(.malformed, "the batch can't be read: \(error)")
-    }
-    if isTooWide(submit, span) { return Self.tooWide }
-    scatter(span, gathering, .http)
-    return nil
-  }
-
-  private func isTooWide(_ submit: Submit, _ payload: RawSpan) -> Bool {
-    payload.byteCount + submit.rowCount * (Decision.size + 8 * shard.widestFeatures) > Self.batchBytesMax
-  }
-
-  private static let tooWide = Failure(.tooLarge, "with this bundle's features the batch is too large: send fewer rows at a time")
-
-  /// Whether every row is to be decided on this very loop.
-  private func takesAll(_ submit: Submit) -> Bool {
-    if submit.flags.contains(.forwarded), node.loops.count == 1 { return true }
-    return intake.rows.allSatisfy { row in node.loopIndex(of: row.partition) == index && isHere(row.partition) }
-  }
-
-  private func isHere(_ partition: PartitionID) -> Bool { shard.isPrimary(of: partition) }
-
   enum Source: String, Sendable { case wire, http }
 
-  private func decide(_ submit: Submit, _ payload: RawSpan, _ reply: Reply, source: Source) {
+  func decide(_ submit: Submit, _ payload: RawSpan, _ reply: Reply, source: Source) {
     let token = keep(reply)
     let id = shard.decide(
       payload, rows: intake.rows, rejected: intake.rejected, rowCount: submit.rowCount, firstSent: submit.firstSent,
@@ -170,13 +95,6 @@ final class WorkerLoop: @unchecked Sendable {
     }
   }
 
-  private func scatter(_ payload: RawSpan, _ gathering: Gathering, _ source: Source) {
-    gathering.reject(intake.rejected)
-    if !intake.rejected.isEmpty { quarantine(intake.rejected, intake.ranges, payload, source) }
-    gathering.scatter(intake.rows, payload)
-    scheduleDrain()
-  }
-
   // MARK: Quarantine
 
   private func quarantineRejected(_ request: Request, _ payload: RawSpan, _ ranges: [Range<Int>], _ source: Source) {
@@ -188,7 +106,7 @@ final class WorkerLoop: @unchecked Sendable {
     quarantine(rejected, ranges, payload, source)
   }
 
-  private func quarantine(_ rejected: [(row: Int, Rejection)], _ ranges: [Range<Int>], _ payload: RawSpan, _ source: Source) {
+  func quarantine(_ rejected: [(row: Int, Rejection)], _ ranges: [Range<Int>], _ payload: RawSpan, _ source: Source) {
     quarantineText.removeAll(keepingCapacity: true)
     let now = node.clock.now()
     for (row, rejection) in rejected {
@@ -201,6 +119,9 @@ final class WorkerLoop: @unchecked Sendable {
 
   /// Records that a client could not turn into transactions. `done` is called on this loop once they are on disk.
   func quarantine(_ records: [Quarantine.Record], done: @escaping (Failure?) -> Void) {
+    guard !node.sinks.isOverfull else {
+      return done(Failure(.busy, "the quarantine's disk does not keep up", retryAfterMilliseconds: 1_000))
+    }
     quarantineText.removeAll(keepingCapacity: true)
     let now = node.clock.now()
     for record in records {
@@ -219,11 +140,12 @@ final class WorkerLoop: @unchecked Sendable {
 
   // MARK: Actions
 
-  private func scheduleDrain() {
+  func scheduleDrain() {
     guard !isDrainScheduled else { return }
     isDrainScheduled = true
     eventLoop.execute {
       self.isDrainScheduled = false
+      self.bulkSpent = 0
       self.drain()
     }
   }
@@ -333,7 +255,8 @@ final class WorkerLoop: @unchecked Sendable {
     let token = Int(request.token)
     switch replies[token] {
     case .none: break
-    case .link(let link, let correlation, let received):
+    case .link(let link, let correlation, let received, let began, let bulkRows):
+      ended(bulkRows: bulkRows, began: began)
       metrics.decisionLatency.observe(monotonicNanoseconds() - received, times: request.outcomes.count)
       link.send(.decisions, correlation: correlation) { request.writeAnswer(to: &$0) }
     case .closure(let body): body(request)
@@ -341,6 +264,7 @@ final class WorkerLoop: @unchecked Sendable {
     replies[token] = .none
     freeReplies.append(token)
     shard.release(id)
+    requestMeter.count(1)
   }
 
   private func keep(_ reply: Reply) -> UInt64 {
@@ -389,6 +313,10 @@ final class WorkerLoop: @unchecked Sendable {
     let now = node.clock.now()
     shard.tick(now: now)
     peers.tick()
+    gate.tick(now: Int64(monotonicNanoseconds()))
+    scheduleBulk()
+    requestMeter.lap(Self.tickSeconds)
+    rowMeter.lap(Self.tickSeconds)
     ticks += 1
     if ticks % 10 == 0 {
       shard.logSinkCursors(now: now) { node.sinks.outbox.cursor(of: $0) }

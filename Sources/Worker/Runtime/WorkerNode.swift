@@ -90,7 +90,8 @@ final class WorkerNode: @unchecked Sendable {
     session = CoordinatorSession(node: self, loop: loops[0].eventLoop)
     for loop in loops {
       loop.eventLoop.execute {
-        loop.eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(50), delay: .milliseconds(50)) { _ in loop.tick() }
+        let tick = TimeAmount.milliseconds(Int64(WorkerLoop.tickSeconds * 1_000))
+        loop.eventLoop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { _ in loop.tick() }
       }
       loop.eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(500), delay: .milliseconds(500)) { _ in self.report(loop) }
     }

@@ -134,7 +134,9 @@ public struct Decisions: Equatable, Sendable {
       let featureCount = Int(try reader.read(UInt16.self))
       outcome.partition = PartitionID(try reader.read(UInt32.self))
       outcome.offset = Offset(try reader.read(UInt64.self))
-      guard let decision = Decision(reading: try reader.readRaw(Decision.size)) else { throw .invalid(at: at + 16, "no such action or verdict") }
+      guard let decision = Decision(reading: try reader.readRaw(Decision.size)) else {
+        throw .invalid(at: at + 16, "no such action or verdict")
+      }
       let known = bundles[Int(outcome.bundle)].reasons.count
       for i in 0..<4 where decision.reasons[i] != Decision.noReason && Int(decision.reasons[i]) >= known {
         throw .invalid(at: at + 24, "no such reason in the table")

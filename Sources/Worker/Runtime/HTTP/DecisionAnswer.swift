@@ -172,6 +172,7 @@ enum DecisionAnswer {
     problem.isRetriable = failure.isRetriable
     if status == .tooManyRequests || status == .serviceUnavailable {
       problem.retryAfterSeconds = max(1, Int((failure.retryAfterMilliseconds + 999) / 1000))
+      if failure.retryAfterMilliseconds > 0 { problem.retryAfterMilliseconds = failure.retryAfterMilliseconds }
     }
     return problem
   }

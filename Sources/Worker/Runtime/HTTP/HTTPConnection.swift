@@ -34,7 +34,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     case none
     case handling(Current)
     /// The response waits for the client to take it.
-    case writing(closes: Bool)
+    case writing(closes: Bool, bytes: Int)
     /// A refusal has been written; the client may still be sending.
     case lingering
   }
@@ -94,7 +94,11 @@ final class HTTPConnection: ChannelDuplexHandler {
     guard context != nil else { return }
     timer.cancel()
     abandonIntake()
-    if case .handling(let current) = service { loop.shared.release(bodyBytes: current.bodyBytes) }
+    switch service {
+    case .handling(let current): loop.shared.release(bodyBytes: current.bodyBytes)
+    case .writing(_, let bytes): loop.shared.release(bodyBytes: bytes)
+    case .none, .lingering: break
+    }
     for case .request(let incoming) in waiting { loop.shared.release(bodyBytes: incoming.bodyBytes) }
     waiting.removeAll()
     service = .none
@@ -224,7 +228,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     let bytes = HTTPResponseHead.write(
       response, version: current.version, keepAlive: keepAlive, requestID: current.requestID, withBody: !current.isHead)
     loop.shared.release(bodyBytes: current.bodyBytes)
-    service = .writing(closes: !keepAlive)
+    loop.shared.hold(responseBytes: bytes.readableBytes)
+    service = .writing(closes: !keepAlive, bytes: bytes.readableBytes)
     let now = NIODeadline.now()
     serviceSince = now
     loop.metrics.answered(path: current.label, status: response.status, nanoseconds: (now - current.began).nanoseconds)
@@ -242,7 +247,9 @@ final class HTTPConnection: ChannelDuplexHandler {
   }
 
   private func written() {
-    guard let context, case .writing(let closes) = service else { return }
+    guard let context, case .writing(let closes, let bytes) = service else { return }
+    loop.shared.release(bodyBytes: bytes)
+    service = .writing(closes: closes, bytes: 0)
     guard closes else {
       service = .none
       // Nothing was read meanwhile: the time until now is not the client's.

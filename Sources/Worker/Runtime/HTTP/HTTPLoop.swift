@@ -24,6 +24,9 @@ final class HTTPShared: Sendable {
     return false
   }
 
+  /// A response that its client has not taken yet counts like a body, and keeps new ones out.
+  func hold(responseBytes count: Int) { bodyBytes.add(count, ordering: .relaxed) }
+
   func release(bodyBytes count: Int) { bodyBytes.subtract(count, ordering: .relaxed) }
 }
 

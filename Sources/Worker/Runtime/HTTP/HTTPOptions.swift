@@ -8,7 +8,8 @@ public struct HTTPOptions: Sendable {
   public var headerCountMax = 100
   /// One request's body, in bytes.
   public var bodyMax = 8 << 20
-  /// All bodies that are being read or answered at a time, in bytes; beyond it requests are refused as busy.
+  /// All bodies that are being read or answered, and all responses that wait for their clients, in bytes; beyond it
+  /// requests are refused as busy.
   public var bodiesMax = 256 << 20
   /// Connections at a time; one more is closed at once.
   public var connectionsMax = 4096

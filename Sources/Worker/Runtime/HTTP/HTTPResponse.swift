@@ -35,6 +35,8 @@ public struct HTTPProblem: Error, Equatable, Sendable {
   public var isRetriable = false
   /// Whole seconds, for `Retry-After`.
   public var retryAfterSeconds: Int?
+  /// The same more exactly, for the body.
+  public var retryAfterMilliseconds: UInt32?
   /// Ids of transactions that were not answered, where the caller must send them again.
   public var unanswered: [[UInt8]] = []
   /// For `Allow`.
@@ -68,6 +70,10 @@ public struct HTTPProblem: Error, Equatable, Sendable {
       json.put(quoted: field)
     }
     if isRetriable { json.put(",\"retriable\":true") }
+    if let retryAfterMilliseconds {
+      json.put(",\"retry_after_ms\":")
+      json.put(UInt64(retryAfterMilliseconds))
+    }
     if !unanswered.isEmpty {
       json.put(",\"unanswered\":[")
       for (index, id) in unanswered.enumerated() {

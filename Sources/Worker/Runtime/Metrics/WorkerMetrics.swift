@@ -9,6 +9,9 @@ public struct WorkerMetrics: Sendable {
   private let retries: [Counter]
   public let duplicates: Counter
   public let httpRetried: Counter
+  /// Rows.
+  public let bulkWaiting: Gauge
+  private let refusals: [Counter]
   /// Nanoseconds from a `Submit`'s arrival to its answer.
   public let decisionLatency: Histogram
   public let syncedTickets: Counter
@@ -44,6 +47,11 @@ public struct WorkerMetrics: Sendable {
       "assay_duplicates_total", "Transactions that had been decided before and got the original decision.")
     httpRetried = registry.counter(
       "assay_http_retried_total", "Transactions of HTTP requests tried again within their deadline, each time counted.")
+    bulkWaiting = registry.gauge("assay_bulk_waiting_rows", "Transactions of bulk batches that wait behind interactive ones.")
+    refusals = ["bulk", "interactive"].map {
+      registry.counter(
+        "assay_refused_batches_total", "Batches refused because of overload, or because the worker can't serve.", ["class": $0])
+    }
     decisionLatency = registry.histogram(
       "assay_decision_latency_seconds", "From a transaction's arrival at this worker to its answer, one count a transaction.")
     syncedTickets = registry.counter("assay_journal_synced_tickets_total", "Batches of the journal that are on disk.")
@@ -63,6 +71,7 @@ public struct WorkerMetrics: Sendable {
     decisions[Int(decision.action.rawValue) * 2 + Int(decision.verdict.rawValue)].add()
   }
 
+  public func refused(isInteractive: Bool) { refusals[isInteractive ? 1 : 0].add() }
   public func rejected(_ reason: RejectReason) { rejections[Self.place(reason)].add() }
   public func retried(_ code: FailureCode) { retries[FailureCode.allCases.firstIndex(of: code)!].add() }
 
