@@ -71,7 +71,7 @@ let package = Package(
     .target(name: "Client", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, logging, histogram], swiftSettings: hotSettings),
     .executableTarget(name: "Assay", dependencies: ["Wire", "Models", "Worker", "Coordinator", "Client", arguments, logging, yaml, histogram], swiftSettings: settings),
     .executableTarget(name: "Benchmarks", dependencies: ["Wire", "Models", "Worker", "Client", nioCore, nioPosix, logging, arguments], path: "Tests/Benchmarks", swiftSettings: settings),
-    .executableTarget(name: "Chaos", dependencies: ["Wire", "Models", "Client", "ChaosSystem", nioCore, nioPosix, logging, arguments], path: "Tests/Chaos", exclude: ["System", "Faults"], swiftSettings: settings),
+    .executableTarget(name: "Chaos", dependencies: ["Wire", "Models", "Worker", "Client", "ChaosSystem", nioCore, nioPosix, logging, arguments], path: "Tests/Chaos", exclude: ["System", "Faults"], swiftSettings: settings),
     .target(name: "ChaosSystem", path: "Tests/Chaos/System"),
     // Loaded into the program under test by LD_PRELOAD.
     .target(name: "ChaosFaults", dependencies: ["ChaosSystem"], path: "Tests/Chaos/Faults"),

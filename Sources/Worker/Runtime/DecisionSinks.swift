@@ -77,12 +77,24 @@ final class DecisionSinks: Sendable {
     while let records = next() {
       var bytes = 0
       for held in records {
-        writer.emit(held, to: outbox)
         bytes += held.range.count
+        // Who takes over delivers what others had gathered: more than the outbox takes at once. Without room at the end, the
+        // rest is delivered by whoever leads next, or after the next start.
+        guard hasRoom() else { continue }
+        writer.emit(held, to: outbox)
       }
       queued.subtract(bytes, ordering: .releasing)
       state.wake()
     }
+  }
+
+  /// Waits until the outbox takes more; false where it is to be closed and does not.
+  private func hasRoom() -> Bool {
+    while outbox.isFull {
+      if state.withLock({ $0.closing && outbox.isStalled }) { return false }
+      outbox.waitForRoom(until: monotonicNanoseconds() + 100_000_000)
+    }
+    return true
   }
 
   /// What has gathered; nil at the end.

@@ -67,7 +67,8 @@ extension Outbox {
     for kind in OutboxKind.allCases {
       let bytes = queue.bytes(of: kind)
       try holdingOut { () throws(FileError) in try files.write(kind, bytes) }
-      queued.subtract(bytes.count, ordering: .relaxed)
+      let before = queued.subtract(bytes.count, ordering: .relaxed).oldValue
+      if before >= options.queueBytesMax { state.wake() }
     }
     for (partition, end) in queue.ends { files.advance(partition, to: end) }
     guard !queue.quarantined.isEmpty else { return }

@@ -99,6 +99,11 @@ public final class Outbox: Sendable {
   public var queuedBytes: Int { queued.load(ordering: .relaxed) }
   /// Refuse intake while this holds: the disk does not keep up, or is full.
   public var isFull: Bool { queuedBytes >= options.queueBytesMax }
+  /// Blocks while `isFull` holds, but not beyond `deadline` (monotonic nanoseconds).
+  func waitForRoom(until deadline: UInt64) {
+    _ = state.wait(until: deadline) { state in !isFull || state.dead ? true : nil }
+  }
+
   /// The disk is full; the outbox waits for space.
   public var isStalled: Bool { stalled.load(ordering: .relaxed) }
 
