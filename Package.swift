@@ -84,8 +84,8 @@ let package = Package(
       name: "Benchmarks", dependencies: ["Wire", "CEL", "Models", "Worker", "Client", nioCore, nioPosix, logging, arguments],
       path: "Tests/Benchmarks", swiftSettings: settings),
     .executableTarget(
-      name: "Chaos", dependencies: ["Wire", "Models", "Client", "ChaosSystem", nioCore, nioPosix, logging, arguments], path: "Tests/Chaos",
-      exclude: ["System", "Faults"], swiftSettings: settings),
+      name: "Chaos", dependencies: ["Wire", "Models", "Worker", "Client", "ChaosSystem", nioCore, nioPosix, logging, arguments],
+      path: "Tests/Chaos", exclude: ["System", "Faults"], swiftSettings: settings),
     .target(name: "ChaosSystem", path: "Tests/Chaos/System"),
     // Loaded into the program under test by LD_PRELOAD.
     .target(name: "ChaosFaults", dependencies: ["ChaosSystem"], path: "Tests/Chaos/Faults"),

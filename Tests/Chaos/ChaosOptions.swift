@@ -7,7 +7,8 @@ struct ChaosOptions: ParsableArguments {
   @Option(help: "Kinds of faults, separated by commas; `all` for every one, `list` to see them.") var nemesis = "all"
   @Option(help: "Of the faults; printed, so that a run can be done again (timing is never the same).") var seed: UInt64?
   @Option(help: "Transactions a second, of all clients together.") var rate = 1_000.0
-  @Option(help: "1 with its own store, or 3 on etcd.") var coordinators = 1
+  @Option(help: "1 with its own store, or 3 on an etcd of three.") var coordinators = 1
+  @Option(help: "Silence after which a worker is taken for dead, ms (the cluster's default).") var lease = 2_000
   @Option var partitions = 16
   @Option(help: "Cards that pay.") var cards = 5_000
   @Option(help: "Where the report goes; the picture lies beside it.") var report = "chaos-report.md"
@@ -21,19 +22,24 @@ struct ChaosOptions: ParsableArguments {
     guard minutes >= 0, rate > 0, cards > 0, (1...1024).contains(partitions) else {
       throw ValidationError("--minutes, --rate, --cards and --partitions must be positive")
     }
-    guard coordinators == 1 else { throw ValidationError("--coordinators must be 1") }
+    guard coordinators == 1 || coordinators == 3 else { throw ValidationError("--coordinators must be 1 or 3") }
+    guard (500...60_000).contains(lease) else { throw ValidationError("--lease must be 500 to 60000") }
     if nemesis != "list" { _ = try kinds() }
   }
 
   var program: String? { assay ?? ProcessInfo.processInfo.environment["ASSAY"] }
 
   func kinds() throws -> [FaultKind] {
-    if nemesis == "all" { return FaultKind.allCases }
-    return try nemesis.split(separator: ",").map { word in
+    if nemesis == "all" { return FaultKind.allCases.filter { coordinators > 1 || !$0.needsEtcd } }
+    let kinds = try nemesis.split(separator: ",").map { word in
       guard let kind = FaultKind(rawValue: String(word)) else {
         throw ValidationError("--nemesis \(word): there is \(FaultKind.allCases.map(\.rawValue).joined(separator: ", "))")
       }
       return kind
     }
+    if let kind = kinds.first(where: { $0.needsEtcd }), coordinators == 1 {
+      throw ValidationError("--nemesis \(kind.rawValue) needs --coordinators 3")
+    }
+    return kinds
   }
 }

@@ -23,10 +23,10 @@ struct ChaosRun {
   func run() async throws -> Bool {
     try leftovers.register()
     defer { leftovers.clean(keeping: options.keep) }
-    let network = Network(
-      tag: leftovers.tag, names: ["k1"] + (1...options.nodes).map { "w\($0)" } + ["c1", "c2"])
+    let coordinators = (1...options.coordinators).map { "k\($0)" }
+    let network = Network(tag: leftovers.tag, names: coordinators + (1...options.nodes).map { "w\($0)" } + ["c1", "c2"])
     let files = ClusterFiles(
-      directory: leftovers.directory, network: network, coordinators: [network.host("k1")],
+      directory: leftovers.directory, network: network, coordinators: coordinators.map(network.host), lease: options.lease,
       workers: (1...options.nodes).map { network.host("w\($0)") }, clients: [network.host("c1"), network.host("c2")],
       partitions: options.partitions)
     try files.write()
@@ -64,11 +64,12 @@ struct ChaosRun {
     for client in clients { client.start(rate: options.rate / Double(clients.count)) }
     say("load of \(Int(options.rate)) transactions/s from \(clients.count) clients")
     var history = History(began: ClientClock.nanoseconds(), slots: Slots(map))
+    var digests = Digests()
 
     do {
       // Undisturbed first: what the gaps of faults are compared with.
       try await clock.sleep(6_000)
-      try await disturb(cluster, clock, &history)
+      try await disturb(cluster, clock, &history, &digests)
       for client in clients { client.stop() }
       say("waiting for the last answers")
       let isDrained = try await clock.wait(120_000) {
@@ -89,11 +90,12 @@ struct ChaosRun {
       say("stopping the cluster, so that all decisions stand in files")
       for worker in cluster.workers { worker.terminate() }
       try await clock.wait(20_000) { cluster.workers.allSatisfy { !$0.isRunning } }
+      digests.gather(from: cluster.workers)
       let decided = try DecisionFiles(directories: cluster.decisionDirectories)
       say("deciding all of it again, by the oracle")
       let oracle = Oracle(ledgers: ledgers, bundles: [bundle: try Models.Bundle(archive: archive, id: bundle)]).check(decided)
       let checks = Check.all(
-        ledgers, recheck, decided, oracle, convergence: history.notWhole, strikes: history.faults.count)
+        ledgers, recheck, decided, oracle, digests, convergence: history.notWhole, strikes: history.faults.count)
       let report = Report(options: options, seed: seed, history: history, ledgers: Array(ledgers.values), checks: checks)
       try report.write(to: options.report)
       print(report.summary)
@@ -104,7 +106,7 @@ struct ChaosRun {
     }
   }
 
-  private func disturb(_ cluster: Cluster, _ clock: RunClock, _ history: inout History) async throws {
+  private func disturb(_ cluster: Cluster, _ clock: RunClock, _ history: inout History, _ digests: inout Digests) async throws {
     var nemesis = Nemesis(cluster, kinds: try options.kinds(), seed: seed, clock: clock)
     let end = ClientClock.nanoseconds() + Int64(options.minutes * 60e9)
     while ClientClock.nanoseconds() < end {
@@ -124,6 +126,7 @@ struct ChaosRun {
         history.notWhole.append("\(kind.title) (\(fault.target)): after 60 s, \(reason)")
       }
       history.faults.append(fault)
+      digests.gather(from: cluster.workers)
       try await clock.sleep(3_000)
     }
   }

@@ -77,6 +77,22 @@ import Wire
     #expect(bench.sent.last?.tags == [6])
   }
 
+  @Test func aWorkerThatLeadsNoMoreIsNotWaitedForAsLongAsOthers() {
+    let bench = Bench()
+    bench.add(1...1)
+    bench.pump(at: 0)
+    bench.core.learned(.test(version: 2, nodes: [NodeID(1): "a:1", NodeID(2): "b:1"], primaries: [NodeID(2)]), Bench.at(100))
+    bench.core.opened(bench.core.pipes[1])
+    bench.tick(at: 349)
+    bench.pump(at: 349)
+    #expect(bench.sent.count == 1, "it may have answered already")
+    for time in stride(from: Int64(350), to: 400, by: 10) {
+      bench.tick(at: time)
+      bench.pump(at: time)
+    }
+    #expect(bench.sent.map(\.tags) == [[1], [1]])
+  }
+
   @Test func aRowWaitsForItsFrameNoLongerThanTheFlushInterval() {
     let bench = Bench()
     bench.add(1...1)

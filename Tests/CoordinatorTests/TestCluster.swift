@@ -27,7 +27,8 @@ final class TestCluster {
     zones: [String] = [], change: (inout CoordinatorPolicy) -> Void = { _ in }
   ) {
     var policy = CoordinatorPolicy(
-      settings: ClusterSettings(replicas: replicas, minInSync: minInSync, durability: durability), partitions: partitions,
+      settings: ClusterSettings(replicas: replicas, minInSync: minInSync, durability: durability, leaseMilliseconds: 3_000),
+      partitions: partitions,
       expectedWorkers: max(workers, minInSync))
     change(&policy)
     self.policy = policy

@@ -82,8 +82,10 @@ struct Node {
     guard case .primary(var primary) = replica.role else { return }
     for index in primary.followers.indices {
       primary.followers[index].lastHeard = Fixed.now
+      primary.followers[index].lastProgress = Fixed.now
       if primary.followers[index].lastSent != 0 { primary.followers[index].lastSent = Fixed.now }
     }
+    primary.lastTick = Fixed.now
     replica.role = .primary(primary)
   }
 
@@ -177,15 +179,15 @@ struct Node {
     func labels(_ value: Any) -> [String] { Mirror(reflecting: value).children.compactMap(\.label) }
     let known: Set = [
       "partition", "me", "log", "logStart", "durableEnd", "commit", "highestEpoch", "record", "role", "durability", "minInSync",
-      "lastAssumed",
+      "lastAssumed", "limping",
     ]
     let knownOfRole: Set = [
       "epoch", "startEnd", "view", "proposed", "removalAsked", "followers", "node", "member", "matched", "next", "isProbing", "lastHeard",
-      "lastSent",
+      "lastSent", "lastProgress", "lastTick",
     ]
-    let follower = Replica.Follower(node: Fixed.id(1), next: .zero, lastHeard: 0, lastSent: 0)
+    let follower = Replica.Follower(node: Fixed.id(1), next: .zero, lastHeard: 0, lastProgress: 0, lastSent: 0)
     let view = CoordinatorState.first([0]).record
-    let primary = Replica.Primary(epoch: Epoch(1), startEnd: nil, view: view, followers: [])
+    let primary = Replica.Primary(epoch: Epoch(1), startEnd: nil, view: view, followers: [], lastTick: 0)
     otherFields = labels(Replica(partition: Fixed.partition, me: Fixed.member(0))).filter { !known.contains($0) }
     if (labels(follower) + labels(primary)).contains(where: { !knownOfRole.contains($0) }) { otherFields.append("role") }
     if !otherFields.isEmpty { print("of the core's state, Node.key writes these by reflection: \(otherFields.joined(separator: ", "))") }

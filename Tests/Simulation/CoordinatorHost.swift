@@ -221,6 +221,7 @@ final class CoordinatorHost {
         switch header.kind {
         case .join: request = .join(try Join(reading: payload))
         case .heartbeat: request = .heartbeat(try Heartbeat(reading: payload))
+        case .healthReport: request = .health(try HealthReport(reading: payload))
         case .isrProposal:
           let proposal = try ISRProposal(reading: payload)
           host.cluster.nemesis.heard(proposal)
@@ -242,6 +243,7 @@ final class CoordinatorHost {
       switch answer {
       case .joined(let message): link.send(message, correlation: correlation)
       case .heartbeat(let message): link.send(message, correlation: correlation)
+      case .health(let message): link.send(message, correlation: correlation)
       case .map(let map): link.send(map, correlation: correlation)
       case .proposal(let message): link.send(message, correlation: correlation)
       case .published(let message): link.send(message, correlation: correlation)

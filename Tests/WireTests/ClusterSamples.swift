@@ -67,5 +67,22 @@ enum ClusterSamples {
     ("bundle-published", BundlePublished(bundle: bundle, state: .candidate, map: MapVersion(43))),
     ("bundle-request", BundleRequest(bundle: bundle)), ("bundle-content", BundleContent(bundle: bundle, contents: [9, 8])),
     ("status-request", StatusRequest()), ("status", status),
+    (
+      "health-report",
+      HealthReport(
+        node: NodeID(1), incarnation: Incarnation(5), disk: disk,
+        peers: [.init(node: NodeID(2), silenceMilliseconds: 120, roundTripMicroseconds: 800)])
+    ),
+    ("health-notice", HealthNotice(limping: [NodeID(2), NodeID(3)])), ("health-request", HealthRequest()),
+    (
+      "health-status",
+      HealthStatus(nodes: [
+        .init(
+          id: NodeID(1), condition: .slowDisk, sinceMilliseconds: 7_000, disk: disk, roundTripMicroseconds: 900,
+          cutFrom: [NodeID(3)])
+      ])
+    ),
   ]
+
+  static let disk = HealthReport.Disk(stalledMilliseconds: 2_500, syncs: 32, medianMicroseconds: 90_000, p99Microseconds: 400_000)
 }

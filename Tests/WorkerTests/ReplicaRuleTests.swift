@@ -177,13 +177,62 @@ import Wire
   @Test func `R4: a silent member is asked out, and needed until the record says otherwise`() {
     var replica = Self.primary()
     _ = Self.actions { replica.received(Self.appended(Self.member(2), .accepted(matched: Offset(1))), now: 2_000, &$0) }
-    let late = Self.actions { replica.tick(now: 2_002, &$0) }
+    let late = Self.actions { Self.tick(&replica, 50...2_002, &$0) }
     #expect(late.contains(.propose(add: false, Self.member(3), epoch: Epoch(1), version: RecordVersion(1))))
     #expect(replica.commit == .zero)
     let again = Self.actions { replica.tick(now: 2_100, &$0) }
     #expect(!again.contains { if case .propose = $0 { true } else { false } }, "asked once a version")
     let removed = Self.record(version: 2, isr: [Self.member(1), Self.member(2)])
     #expect(Self.actions { replica.learned(removed, now: 2_200, &$0) }.contains(.committed(Offset(1))))
+  }
+
+  /// A follower whose disk stalls answers on and on, and nobody waits for it for long.
+  @Test func `R4: a follower that answers but makes nothing durable is asked out`() {
+    var replica = Self.primary()
+    var late: [ReplicaAction] = []
+    for now in stride(from: Int64(50), through: 2_100, by: 50) {
+      for (node, matched) in [(UInt32(2), UInt64(1)), (3, 0)] {
+        _ = Self.actions { replica.received(Self.appended(Self.member(node), .accepted(matched: Offset(matched))), now: now, &$0) }
+      }
+      late += Self.actions { replica.tick(now: now, &$0) }
+    }
+    let proposals = late.filter { if case .propose = $0 { true } else { false } }
+    #expect(proposals == [.propose(add: false, Self.member(3), epoch: Epoch(1), version: RecordVersion(1))])
+  }
+
+  @Test func `R4: a follower with everything, or with as much as any other member, is no laggard`() {
+    for durable in [UInt64(1), 0] {
+      var replica = Self.replica()
+      _ = Self.actions {
+        replica.learned(Self.record(isr: Self.all), now: 1, &$0)
+        replica.appended(epoch: Epoch(1), count: 1, now: 1, &$0)
+        if durable > 0 { replica.durable(upTo: Offset(durable), &$0) }
+      }
+      for now in stride(from: Int64(50), through: 5_000, by: 50) {
+        let actions = Self.actions { actions in
+          for node in [2, 3] as [UInt32] {
+            replica.received(Self.appended(Self.member(node), .accepted(matched: Offset(durable))), now: now, &actions)
+          }
+          replica.tick(now: now, &actions)
+        }
+        #expect(!actions.contains { if case .propose = $0 { true } else { false } }, "at \(now)")
+      }
+    }
+  }
+
+  @Test func `a primary that slept has heard nobody because it did not listen, and asks nobody out`() {
+    var replica = Self.primary()
+    _ = Self.actions { replica.tick(now: 50, &$0) }
+    let awake = Self.actions { replica.tick(now: 9_000, &$0) }
+    #expect(!awake.contains { if case .propose = $0 { true } else { false } })
+    let later = Self.actions { Self.tick(&replica, 9_050...11_100, &$0) }
+    #expect(later.contains(.propose(add: false, Self.member(2), epoch: Epoch(1), version: RecordVersion(1))))
+  }
+
+  /// As the shell does it: every 50 ms.
+  static func tick(_ replica: inout Replica, _ times: ClosedRange<Int64>, _ actions: inout [ReplicaAction]) {
+    for now in stride(from: times.lowerBound, to: times.upperBound, by: 50) { replica.tick(now: now, &actions) }
+    replica.tick(now: times.upperBound, &actions)
   }
 
   @Test func `R4: what another disk acknowledges does not count for the one that the record names`() {

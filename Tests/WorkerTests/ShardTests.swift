@@ -195,4 +195,63 @@ import Wire
     rig.shard.durable(ticket: rig.ticket, now: rig.now)
     #expect(rig.shard.output.answers.map(\.0.result).last == .accepted(matched: Offset(7)))
   }
+
+  static let other = Member(node: NodeID(2), storage: StorageID(high: 1, low: 2), incarnation: Incarnation(1))
+
+  /// Leads with one follower, which has acknowledged the epoch start and the bundle.
+  static func pair() throws -> ShardRig {
+    var rig = try ShardRig()
+    rig.records[0].isr = [ShardRig.me, other]
+    rig.records[0].replicas = [NodeID(1), NodeID(2)]
+    rig.lead()
+    acknowledge(rig, 2)
+    #expect(rig.shard.partitions[PartitionID(1)]!.replica.isServing)
+    return rig
+  }
+
+  static func acknowledge(_ rig: ShardRig, _ end: UInt64) {
+    rig.shard.received(
+      Appended(
+        partition: PartitionID(1), epoch: Epoch(1), sender: other.node, senderIncarnation: other.incarnation,
+        senderStorage: other.storage, result: .accepted(matched: Offset(end))), now: rig.now)
+  }
+
+  @Test func `R5: a conflict is answered only when the transaction that has its id has committed`() throws {
+    var rig = try Self.pair()
+    let first = try rig.submit([ShardRig.transaction("t1", amount: 100)])
+    let second = try rig.submit([ShardRig.transaction("t1", amount: 200)])
+    rig.sync()
+    #expect(rig.shard.output.completed.isEmpty)
+    Self.acknowledge(rig, 3)
+    #expect(rig.shard.output.completed == [first, second])
+    #expect(try rig.take(second).outcomes[0].rejection?.reason == .conflictingDuplicate)
+  }
+
+  @Test func `a conflict with a transaction that is lost is to be sent again`() throws {
+    var rig = try Self.pair()
+    let first = try rig.submit([ShardRig.transaction("t1", amount: 100)])
+    let second = try rig.submit([ShardRig.transaction("t1", amount: 200)])
+    rig.records[0].epoch = Epoch(2)
+    rig.records[0].version = RecordVersion(2)
+    rig.records[0].primary = Self.other
+    rig.shard.learned(rig.map, now: rig.now)
+    #expect(rig.shard.output.completed == [first, second])
+    #expect(try rig.take(second).outcomes[0].status == .retry)
+  }
+
+  @Test func `a jump of the wall clock moves logged time a little, and makes nobody silent`() throws {
+    var rig = try Self.pair()
+    rig.shard.wallOffset = 24 * 3_600_000
+    rig.shard.tick(now: rig.now + 50)
+    #expect(rig.shard.output.proposals.isEmpty)
+    let before = rig.written.count
+    try rig.submit([ShardRig.transaction("t1")])
+    rig.hand()
+    let ahead = try ShardRig.split(Array(rig.written[before...])).last!.0.loggedTime
+    #expect(ahead == rig.now + PartitionState.loggedTimeJumpMax)
+    rig.shard.wallOffset = -24 * 3_600_000
+    try rig.submit([ShardRig.transaction("t2")])
+    rig.hand()
+    #expect(try ShardRig.split(rig.written).last!.0.loggedTime == ahead, "logged time never falls")
+  }
 }

@@ -15,6 +15,7 @@ struct NodeCommand: AsyncParsableCommand {
     func run() async throws {
       try await cluster.asAdmin { admin in
         let status = try await admin.status()
+        let health = try await admin.health()
         for (record, node) in zip(status.map.nodes, status.nodes) {
           let partitions = status.map.partitions
           let leads = partitions.count { $0.primary?.node == record.id }
@@ -24,6 +25,9 @@ struct NodeCommand: AsyncParsableCommand {
             "\(record.name)  \(node.state)\(record.draining ? ", draining" : "")"
               + "  zone \(record.zone.isEmpty ? "-" : record.zone)  leads \(leads), in sync \(inSync), holds \(holds)"
               + "  \(NumberText.bytes(Int(clamping: node.diskFree))) free  \(record.address)")
+          if record.state != .gone, let own = health.nodes.first(where: { $0.id == record.id }) {
+            print("  " + HealthText.line(own, name: { id in status.map.node(id)?.name ?? "\(id)" }))
+          }
         }
       }
     }

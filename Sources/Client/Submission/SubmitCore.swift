@@ -137,6 +137,10 @@ final class SubmitCore {
     let queued = pipes.flatMap { $0.takeQueued() } + parked
     parked.removeAll()
     for batch in queued { place(batch, now) }
+    // Whoever leads these keys no more may be stopped, cut off or stuck: its answer is not waited for as long as others'.
+    for (index, pipe) in pipes.enumerated() {
+      pipe.hurry(now.nanoseconds + options.deposedTimeout) { routes.pipe(of: $0.key) != index }
+    }
     for batch in waiting {
       let soon = now.nanoseconds + Int64.random(in: 0...options.backoff.base, using: &generator)
       batch.due = min(batch.due, soon)

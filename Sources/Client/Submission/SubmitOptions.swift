@@ -9,6 +9,8 @@ public struct SubmitOptions: Sendable {
   public var flushInterval: Int64 = 1_000_000
   /// A frame without an answer after this is given up, and its rows are sent again.
   public var requestTimeout: Int64 = 5_000_000_000
+  /// The same, from the moment when a map names another worker for some of the frame's keys.
+  public var deposedTimeout: Int64 = 250_000_000
   /// A row that is not decided after this, counted from its `due`, is reported as failed.
   public var rowDeadline: Int64 = 60_000_000_000
   /// How often a row is sent at most.

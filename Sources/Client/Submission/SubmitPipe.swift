@@ -71,6 +71,11 @@ final class SubmitPipe {
     return inFlight.remove(at: index)
   }
 
+  /// Batches with rows that belong elsewhere by now are given up at `due`, if not before.
+  func hurry(_ due: Int64, where isMoved: (SubmitBatch.Row) -> Bool) {
+    for batch in inFlight where batch.due > due && batch.rows.contains(where: isMoved) { batch.due = due }
+  }
+
   func takeInFlight() -> [SubmitBatch] {
     defer { inFlight.removeAll() }
     return inFlight

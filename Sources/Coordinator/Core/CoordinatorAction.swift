@@ -18,10 +18,12 @@ public enum CoordinatorAction: Equatable, Sendable {
 public enum CoordinatorAnswer: Equatable, Sendable {
   case joined(JoinAccepted)
   case heartbeat(HeartbeatAccepted)
+  case health(HealthNotice)
   case map(ClusterMap)
   case proposal(ISRAnswer)
   case published(BundlePublished)
   case status(Status)
+  case healthStatus(HealthStatus)
   case succession(SuccessionCommand)
   case operationStarted(OperationStarted)
   case operations(Operations)

@@ -8,6 +8,8 @@ extension CoordinatorCore {
     func answer(_ answer: CoordinatorAnswer) { actions.append(.send(session, correlation: correlation, answer)) }
     switch request {
     case .heartbeat(let heartbeat): answer(heard(heartbeat, session, now))
+    case .health(let report): answer(heard(report, session, now))
+    case .healthStatus: answer(.healthStatus(healthStatus(now)))
     case .map: answer(.map(state.map))
     case .watch(let known): watchers[session] = Watcher(correlation: correlation, known: known, lastPush: .min / 2)
     case .bundle(let id):

@@ -43,11 +43,27 @@ extension CoordinatorCore {
       let names = laggards.compactMap { state.node($0)?.name }.joined(separator: ", ")
       lines.append("bundle \(candidate) becomes active when it is loaded by: \(names)")
     }
+    for record in state.nodes {
+      if let line = Self.complaint(of: record, healths[record.id]) { lines.append(line) }
+    }
     for partition in state.partitions {
       if let line = waitingFor(partition, fit) { lines.append(line) }
       if lines.count == Status.waitingMax { break }
     }
     return lines.map(Self.cut)
+  }
+
+  private static func complaint(of record: NodeRecord, _ health: NodeHealth?) -> String? {
+    guard let health, record.state != .gone, record.incarnation == health.report.incarnation else { return nil }
+    let disk = health.report.disk
+    switch health.condition {
+    case .well: return nil
+    case .stalled: return "\(record.name)'s disk has given no answer for \(disk.stalledMilliseconds) ms: others lead what it led"
+    case .slowDisk: return "\(record.name) limps: a sync takes it \(disk.medianMicroseconds / 1_000) ms, many times what the others need"
+    case .slowNetwork:
+      let trip = HealthComparison.roundTrip(health.report) ?? 0
+      return "\(record.name) limps: its peers answer after \(trip / 1_000) ms, many times later than each other"
+    }
   }
 
   private func waitingFor(_ partition: PartitionRecord, _ fit: Set<NodeID>) -> String? {

@@ -12,6 +12,10 @@ public struct CoordinatorCore: Sendable {
   public internal(set) var state: ClusterState
 
   var presences: [NodeID: Presence] = [:]
+  var healths: [NodeID: NodeHealth] = [:]
+  var lastComparison: Int64 = .min / 2
+  /// To be told with the actions of the present step.
+  var pendingNotes: [CoordinatorEvent] = []
   /// Which worker a connection speaks for.
   var sessions: [SessionID: NodeID] = [:]
   var watchers: [SessionID: Watcher] = [:]
@@ -73,8 +77,12 @@ public struct CoordinatorCore: Sendable {
     case .refused(let id): refused(id, &actions)
     case .reloaded(let newer): reloaded(newer, now)
     case .clock(let wall): wallOffset = wall - now
-    case .tick: watchLeases(now, &actions)
+    case .tick:
+      watchLeases(now, &actions)
+      compareHealth(now)
     }
+    for note in pendingNotes { actions.append(.note(note)) }
+    pendingNotes.removeAll()
     if case .idle = phase { advance(now, &actions) }
     pushMaps(now, &actions)
     driveSuccessions(now, &actions)
@@ -165,7 +173,7 @@ public struct CoordinatorCore: Sendable {
         } else {
           draft.effects.append(.operationAborted(session, correlation: correlation, id))
         }
-      case .heartbeat, .map, .watch, .bundle, .status, .operations, .succession:
+      case .heartbeat, .health, .healthStatus, .map, .watch, .bundle, .status, .operations, .succession:
         preconditionFailure("only requests for changes wait")
       }
     }

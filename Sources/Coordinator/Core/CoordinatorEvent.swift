@@ -8,6 +8,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
   case nodeReturned(NodeID, name: String)
   case nodeGone(NodeID, name: String, reason: String)
   case joinRefused(name: String, reason: String)
+  case conditionChanged(NodeID, name: String, NodeCondition, HealthReport.Disk)
   case partitionsFounded(count: Int, workers: Int)
   case primaryChanged(PartitionID, from: NodeID?, to: NodeID, Epoch)
   case noPrimary(PartitionID)
@@ -29,6 +30,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
   public var isWarning: Bool {
     switch self {
     case .operationEnded(_, _, let state, _): state == .failed
+    case .conditionChanged(_, _, let condition, _): condition != .well
     case .storageReplaced, .nodeGone, .joinRefused, .noPrimary, .pauseNoticed, .conflict: true
     default: false
     }
@@ -46,6 +48,9 @@ public enum CoordinatorEvent: Equatable, Sendable {
     case .nodeReturned: "worker is back"
     case .nodeGone: "worker is gone"
     case .joinRefused: "worker refused"
+    case .conditionChanged(_, _, .well, _): "worker is well again"
+    case .conditionChanged(_, _, .stalled, _): "worker's disk gives no answer: others take over what it leads"
+    case .conditionChanged: "worker limps: it is much slower than the others"
     case .partitionsFounded: "partitions placed for the first time"
     case .primaryChanged: "primary changed"
     case .noPrimary: "partition has no electable replica alive and waits"
@@ -73,6 +78,11 @@ public enum CoordinatorEvent: Equatable, Sendable {
       [("node", "\(node)"), ("name", name), ("incarnation", "\(incarnation)")]
     case .nodeGone(let node, let name, let reason): [("node", "\(node)"), ("name", name), ("reason", reason)]
     case .joinRefused(let name, let reason): [("name", name), ("reason", reason)]
+    case .conditionChanged(let node, let name, let condition, let disk):
+      [
+        ("node", "\(node)"), ("name", name), ("condition", "\(condition)"), ("stalled_ms", "\(disk.stalledMilliseconds)"),
+        ("sync_us", "\(disk.medianMicroseconds)"),
+      ]
     case .partitionsFounded(let count, let workers): [("partitions", "\(count)"), ("workers", "\(workers)")]
     case .primaryChanged(let partition, let from, let to, let epoch):
       [("partition", "\(partition)"), ("from", from.map { "\($0)" } ?? "none"), ("to", "\(to)"), ("epoch", "\(epoch)")]

@@ -37,6 +37,7 @@ public enum CoordinatorInput: Sendable {
 public enum CoordinatorRequest: Sendable {
   case join(Join)
   case heartbeat(Heartbeat)
+  case health(HealthReport)
   case map
   case watch(known: MapVersion)
   case propose(ISRProposal)
@@ -44,6 +45,7 @@ public enum CoordinatorRequest: Sendable {
   case publish(PublishBundle)
   case bundle(BundleID)
   case status
+  case healthStatus
   case succession(SuccessionReport)
   /// `by` names whoever asks, as its certificate does.
   case startOperation(StartOperation, by: String)

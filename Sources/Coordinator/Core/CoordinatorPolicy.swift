@@ -25,6 +25,18 @@ public struct CoordinatorPolicy: Sendable {
   /// Distance between two maps pushed to a watcher, but for those that move a primary.
   public var pushMilliseconds: Int64 = 20
 
+  /// A worker whose disk or network is this many times slower than its peers' limps, if it is slower than the least
+  /// below, for `limpMilliseconds`. It is well again when it has been within half of that for `limpRecoveryMilliseconds`.
+  public var limpRatio: Int64 = 8
+  public var slowDiskMicroseconds: Int64 = 20_000
+  public var slowNetworkMicroseconds: Int64 = 50_000
+  public var limpMilliseconds: Int64 = 5_000
+  public var limpRecoveryMilliseconds: Int64 = 10_000
+  /// A disk that has answered for this long does not stall any more.
+  public var stallRecoveryMilliseconds: Int64 = 1_000
+  /// Syncs that a report must be of to be compared.
+  public var syncsMin: UInt32 = 5
+
   /// Distance between two tellings of what is to be done in a split or a merge.
   public var successionMilliseconds: Int64 = 100
   /// A split or a merge that is not done after this is given up: clients wait for its keys.
@@ -42,6 +54,10 @@ public struct CoordinatorPolicy: Sendable {
 
   /// A node silent for this long is suspect.
   var suspectMilliseconds: Int64 { Int64(settings.leaseMilliseconds) / 2 }
+  /// A disk that owes an answer for as long as a worker may be silent is as good as gone.
+  var stallMilliseconds: Int64 { Int64(settings.leaseMilliseconds) }
+  /// Workers that don't hear each other for this long are cut from each other.
+  var cutMilliseconds: Int64 { max(2_000, Int64(settings.leaseMilliseconds)) }
   /// If this much time passes between two steps, it was the coordinator that slept (R11).
   var pauseMilliseconds: Int64 { max(100, Int64(settings.leaseMilliseconds) / 4) }
 }

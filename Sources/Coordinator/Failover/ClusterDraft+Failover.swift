@@ -10,33 +10,46 @@ extension ClusterDraft {
     }
     for index in state.partitions.indices {
       let partition = state.partitions[index]
-      let gone = Set(partition.isr.filter { members[$0.node]?.state == .gone }.map(\.node))
+      let lost = Set(partition.isr.filter { isLost($0, members) }.map(\.node))
       if isServed(partition, members) {
-        shrink(index, gone.subtracting([partition.primary?.node].compactMap { $0 }))
+        if let relief = relief(of: partition, members, leads) {
+          leads[relief.member.node, default: 0] += 1
+          elect(relief.member, at: index, dropping: relief.dropping, reason: relief.reason)
+        }
+        let leader = state.partitions[index].primary?.node
+        shrink(index, lost.filter { $0 != leader }, reason: "gone")
+        shrink(index, dispensable(state.partitions[index]), reason: "much slower than the others")
       } else if let member = candidate(for: partition, members, leads) {
         leads[member.node, default: 0] += 1
-        elect(member, at: index, dropping: gone.subtracting([member.node]), reason: "gone")
+        elect(member, at: index, dropping: lost.subtracting([member.node]), reason: "gone")
       }
     }
   }
 
-  /// Whether the primary on record is still that node, disk and process, and not given up.
+  /// Whether no commit is to wait for this member: it may not answer for long, or never.
+  private func isLost(_ member: Member, _ members: [NodeID: NodeRecord]) -> Bool {
+    members[member.node]?.state == .gone || liveness.stalled.contains(member.node)
+  }
+
+  /// Whether the primary on record is still that node, disk and process, not given up, and able to make anything durable.
   private func isServed(_ partition: PartitionRecord, _ members: [NodeID: NodeRecord]) -> Bool {
     guard let primary = partition.primary, let node = members[primary.node] else { return false }
-    return node.member == primary && node.state != .gone
+    return node.member == primary && !isLost(primary, members)
   }
 
   /// Who is to be primary (R6): in sync rather than eligible, then whoever leads least, then by preference. Nil: nobody
   /// electable is there.
   private func candidate(
-    for partition: PartitionRecord, _ members: [NodeID: NodeRecord], _ leads: [NodeID: Int]
+    for partition: PartitionRecord, _ members: [NodeID: NodeRecord], _ leads: [NodeID: Int],
+    where isWanted: (NodeID) -> Bool = { _ in true }
   ) -> Member? {
     func rank(_ node: NodeID) -> Int? {
-      guard let now = members[node], liveness.fit.contains(node), now.state == .alive,
+      guard let now = members[node], liveness.fit.contains(node), now.state == .alive, isWanted(node),
         let known = partition.electable(node) ?? (planted(.uncleanElection) ? now.member : nil),
         known.holdsSameData(as: now.member, state.settings.durability) || planted(.electWiped)
       else { return nil }
-      return (partition.isr(node) == nil ? 2 : 0) + (now.draining ? 1 : 0)
+      return (reach(of: node, in: partition) < state.settings.minInSync ? 8 : 0) + (liveness.limping.contains(node) ? 4 : 0)
+        + (partition.isr(node) == nil ? 2 : 0) + (now.draining ? 1 : 0)
     }
     let ranked = partition.replicas.enumerated().compactMap { place, node in
       rank(node).map { (node: node, cost: ($0, leads[node] ?? 0, place)) }
@@ -49,16 +62,64 @@ extension ClusterDraft {
     let minInSync = state.settings.minInSync
     updatePartition(at: index) { $0.elect(member, dropping: dead, minInSync: minInSync) }
     note(.primaryChanged(before.id, from: before.primary?.node, to: member.node, state.partitions[index].epoch))
-    for node in dead.sorted() { note(.removedFromISR(before.id, node, reason: reason)) }
+    for node in dead.sorted() { note(.removedFromISR(before.id, node, reason: why(node, reason))) }
   }
 
-  private mutating func shrink(_ index: Int, _ dead: Set<NodeID>) {
+  private func why(_ node: NodeID, _ otherwise: String) -> String {
+    liveness.stalled.contains(node) ? "its disk gives no answer" : otherwise
+  }
+
+  private mutating func shrink(_ index: Int, _ dead: Set<NodeID>, reason: String) {
     guard !dead.isEmpty else { return }
     let minInSync = state.settings.minInSync
     updatePartition(at: index) { record in
       let removed = record.isr.filter { dead.contains($0.node) }
       record.setISR(record.isr.filter { !dead.contains($0.node) }, removed: removed, minInSync: minInSync)
     }
-    for node in dead.sorted() { note(.removedFromISR(state.partitions[index].id, node, reason: "gone")) }
+    for node in dead.sorted() { note(.removedFromISR(state.partitions[index].id, node, reason: why(node, reason))) }
+  }
+}
+
+// Primaries and members that are there, and hold the others up.
+extension ClusterDraft {
+  private struct Relief {
+    var member: Member
+    var dropping: Set<NodeID>
+    var reason: String
+  }
+
+  /// Somebody to lead in place of a primary that lives and can't do it as well: it reaches too few replicas to commit
+  /// anything and another one reaches enough; or it is much slower than the others. Only the record changes: the old primary
+  /// hears of it by the map, and needs the new one's word for every commit until then (R10).
+  private func relief(of partition: PartitionRecord, _ members: [NodeID: NodeRecord], _ leads: [NodeID: Int]) -> Relief? {
+    guard let primary = partition.primary?.node, liveness.fit.contains(primary) else { return nil }
+    let minInSync = state.settings.minInSync
+    if reach(of: primary, in: partition) < minInSync {
+      let member = candidate(for: partition, members, leads) { $0 != primary && reach(of: $0, in: partition) >= minInSync }
+      guard let member else { return nil }
+      let apart = partition.isr.map(\.node).filter { $0 != member.node && liveness.cuts.contains(NodePair($0, member.node)) }
+      return Relief(member: member, dropping: Set(apart), reason: "cut from the others")
+    }
+    guard liveness.limping.contains(primary) else { return nil }
+    let member = candidate(for: partition, members, leads) { node in
+      node != primary && partition.isr(node) != nil && !liveness.limping.contains(node) && isBundleReady(node)
+        && reach(of: node, in: partition) >= minInSync
+    }
+    return member.map { Relief(member: $0, dropping: dispensable(partition, besides: $0.node), reason: "much slower than the others") }
+  }
+
+  /// How many replicas `node` can have commits from, itself counted.
+  private func reach(of node: NodeID, in partition: PartitionRecord) -> Int {
+    partition.replicas.count { other in
+      other == node || liveness.fit.contains(other) && !liveness.cuts.contains(NodePair(node, other))
+    }
+  }
+
+  /// In-sync replicas that limp, where enough others are in sync: but for the primary, or `leader`, who is to be it.
+  private func dispensable(_ partition: PartitionRecord, besides leader: NodeID? = nil) -> Set<NodeID> {
+    guard !liveness.limping.isEmpty, let leader = leader ?? partition.primary?.node else { return [] }
+    let limping = partition.isr.map(\.node).filter { $0 != leader && liveness.limping.contains($0) }
+    let others = partition.isr.count { !limping.contains($0.node) && liveness.fit.contains($0.node) }
+    return others >= state.settings.minInSync ? Set(limping) : []
   }
 }

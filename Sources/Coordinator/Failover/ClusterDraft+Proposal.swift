@@ -32,7 +32,7 @@ extension ClusterDraft {
 
   /// A worker that is there may be loading the bundle, or prove at any moment that it is well. One that is gone is refused
   /// at once: until then its primary waits for acknowledgements that can't come.
-  private func mayBecomeFit(_ node: NodeID) -> Bool { state.node(node)?.state == .alive }
+  private func mayBecomeFit(_ node: NodeID) -> Bool { state.node(node)?.state == .alive && !liveness.limping.contains(node) }
 
   private func refusal(of proposal: ISRProposal, _ record: PartitionRecord) -> ISRAnswer.Outcome? {
     let durability = state.settings.durability
@@ -51,6 +51,8 @@ extension ClusterDraft {
       // R1, R9: the acknowledgements that admit it are those of the disk and the process that are there now.
       guard node.member == member || planted(.expandOtherStorage) else { return .otherStorage }
       guard node.state == .alive, liveness.fit.contains(member.node) else { return .notFit }
+      // Commits would wait for it.
+      if liveness.limping.contains(member.node), record.isr.count >= state.settings.minInSync { return .notFit }
       // R9: it must be able to decide at once.
       if let active = state.rollout.active, liveness.bundles[member.node]?.contains(active) != true { return .notFit }
       return nil

@@ -161,6 +161,12 @@ extension ClusterDraft {
     var fit: Set<NodeID> = []
     /// Bundles that each node has reported as loaded.
     var bundles: [NodeID: Set<BundleID>] = [:]
+    /// There, and not to be waited for: their disks give no answer. None of them is fit.
+    var stalled: Set<NodeID> = []
+    /// Fit, and much slower than the others.
+    var limping: Set<NodeID> = []
+    /// Fit, and without a way to each other.
+    var cuts: Set<NodePair> = []
     /// Nodes that have been fit for long enough to be given their roles back.
     var settled: Set<NodeID> = []
     /// Nodes gone for so long that their replicas are placed anew.

@@ -114,12 +114,16 @@ extension CoordinatorCore {
   func liveness(_ now: Int64) -> ClusterDraft.Liveness {
     var liveness = ClusterDraft.Liveness()
     liveness.successions = successions(now)
+    liveness.stalled = stalled
+    liveness.limping = limping
+    liveness.cuts = cuts(now)
     for record in state.nodes {
       guard let presence = presences[record.id] else { continue }
       liveness.bundles[record.id] = presence.bundles
-      if record.state == .alive, presence.isDead == nil, !presence.isSuspect(now: now, policy) {
+      if record.state == .alive, presence.isDead == nil, !presence.isSuspect(now: now, policy), !liveness.stalled.contains(record.id) {
         liveness.fit.insert(record.id)
-        if now - presence.joinedAt >= policy.settleMilliseconds { liveness.settled.insert(record.id) }
+        let wellSince = max(presence.joinedAt, healths[record.id]?.since ?? .min)
+        if now - wellSince >= policy.settleMilliseconds { liveness.settled.insert(record.id) }
       }
       if record.state == .gone, let since = presence.goneSince, now - since >= policy.lostAfterMilliseconds {
         liveness.lost.insert(record.id)

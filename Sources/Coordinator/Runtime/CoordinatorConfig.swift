@@ -13,7 +13,7 @@ import Wire
 /// min_in_sync: 2                     # least in-sync copies that may commit (default: 2 with 3 replicas or more, else 1)
 /// durability: fsync                  # fsync, or replicated: in memory on all in-sync copies; fixed from the first start
 /// expected_workers: 3                # workers to wait for before partitions are placed (default: replicas)
-/// lease_ms: 3000                     # silence after which a worker is taken for dead
+/// lease_ms: 2000                     # silence after which a worker is taken for dead
 /// heartbeat_ms: 500                  # distance of heartbeats, at most half the lease
 /// log_level: info
 /// advertise: 10.0.0.1:7100           # address others reach `listen` at (default: listen)
@@ -76,7 +76,7 @@ public struct CoordinatorConfig: Sendable {
     let inSync: Int64 = settings.replicas >= 3 ? 2 : 1
     settings.minInSync = Int(try keys["min_in_sync"]?.integer(in: 1...Int64(ClusterLimit.replicas)) ?? inSync)
     settings.durability = try keys["durability"]?.word([("fsync", .fsync), ("replicated", .replicated)], kind: "durability") ?? .fsync
-    settings.leaseMilliseconds = Int(try keys["lease_ms"]?.integer(in: 100...600_000) ?? 3000)
+    settings.leaseMilliseconds = Int(try keys["lease_ms"]?.integer(in: 100...600_000) ?? 2000)
     let heartbeat = Int64(min(500, settings.leaseMilliseconds / 2))
     settings.heartbeatMilliseconds = Int(try keys["heartbeat_ms"]?.integer(in: 10...300_000) ?? heartbeat)
     if let problem = settings.problem { throw root.error(problem) }

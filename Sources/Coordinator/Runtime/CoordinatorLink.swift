@@ -31,6 +31,10 @@ final class CoordinatorLink: LinkDelegate {
     switch kind {
     case .join: return .join(try Join(reading: payload))
     case .heartbeat: return .heartbeat(try Heartbeat(reading: payload))
+    case .healthReport: return .health(try HealthReport(reading: payload))
+    case .healthRequest:
+      _ = try HealthRequest(reading: payload)
+      return .healthStatus
     case .isrProposal: return .propose(try ISRProposal(reading: payload))
     case .mapRequest:
       _ = try MapRequest(reading: payload)
@@ -67,6 +71,8 @@ final class CoordinatorLink: LinkDelegate {
     switch answer {
     case .joined(let message): link.send(message, correlation: correlation)
     case .heartbeat(let message): link.send(message, correlation: correlation)
+    case .health(let message): link.send(message, correlation: correlation)
+    case .healthStatus(let message): link.send(message, correlation: correlation)
     case .map(let map): send(map, correlation, link)
     case .proposal(let message): link.send(message, correlation: correlation)
     case .published(let message): link.send(message, correlation: correlation)

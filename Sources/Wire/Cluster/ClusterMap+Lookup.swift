@@ -32,3 +32,13 @@ extension ClusterMap {
     partition(for: key)?.primary.flatMap { node($0.node) }
   }
 }
+
+extension ClusterMap {
+  /// Workers that hold replicas of the same partitions as `node`, ascending.
+  public func companions(of node: NodeID) -> [NodeID] {
+    var found: Set<NodeID> = []
+    for partition in partitions where partition.replicas.contains(node) { found.formUnion(partition.replicas) }
+    found.remove(node)
+    return found.sorted()
+  }
+}

@@ -19,7 +19,7 @@ public struct ClusterSettings: WireValue {
   public var heartbeatMilliseconds: Int
 
   public init(
-    replicas: Int = 3, minInSync: Int = 2, durability: Durability = .fsync, leaseMilliseconds: Int = 3000,
+    replicas: Int = 3, minInSync: Int = 2, durability: Durability = .fsync, leaseMilliseconds: Int = 2000,
     heartbeatMilliseconds: Int = 500
   ) {
     self.replicas = replicas

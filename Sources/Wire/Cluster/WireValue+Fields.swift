@@ -11,6 +11,11 @@ extension WireWriter {
     for value in values { value.write(to: &self) }
   }
 
+  mutating func write(nodes: [NodeID]) {
+    write(UInt32(nodes.count))
+    for node in nodes { write(node.rawValue) }
+  }
+
   /// A presence byte, then the value if there is one.
   mutating func write<Value: WireValue>(optional value: Value?) {
     write(value != nil)
@@ -39,6 +44,16 @@ extension WireReader {
     values.reserveCapacity(count)
     for _ in 0..<count { values.append(try Value(from: &self)) }
     return values
+  }
+
+  /// At most as many as a cluster has.
+  @_lifetime(self: copy self)
+  mutating func readNodes() throws(WireError) -> [NodeID] {
+    let count = try readCount(itemSize: 4, limit: ClusterLimit.nodes)
+    var nodes: [NodeID] = []
+    nodes.reserveCapacity(count)
+    for _ in 0..<count { nodes.append(NodeID(try read(UInt32.self))) }
+    return nodes
   }
 
   @_lifetime(self: copy self)

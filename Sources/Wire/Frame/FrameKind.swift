@@ -41,6 +41,12 @@ public enum FrameKind: UInt16, Sendable, CaseIterable {
   case operations = 67
   case abortOperation = 68
 
+  // Health: workers and the coordinator; the admin CLI.
+  case healthReport = 72
+  case healthNotice = 73
+  case healthRequest = 74
+  case healthStatus = 75
+
   // Split and merge: the coordinator and the workers that hold the partitions.
   case successionCommand = 80
   case successionReport = 81

@@ -25,7 +25,7 @@ public struct DedupTable: ~Copyable {
   public enum Lookup: Equatable, Sendable {
     case new
     case duplicate(Entry)
-    case conflict
+    case conflict(Entry)
   }
 
   static var segmentSize: Int { 4096 }
@@ -55,7 +55,7 @@ public struct DedupTable: ~Copyable {
   public func lookup(_ key: Fingerprint, content: UInt64) -> Lookup {
     guard let sequence = find(key) else { return .new }
     let entry = self[sequence]
-    return entry.content == content ? .duplicate(entry) : .conflict
+    return entry.content == content ? .duplicate(entry) : .conflict(entry)
   }
 
   /// Adds a transaction that `lookup` called new. `loggedTime` never falls from call to call.

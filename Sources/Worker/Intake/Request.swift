@@ -41,6 +41,9 @@ public struct RowOutcome: Sendable {
   public var features: Int32 = -1
 
   public init() {}
+
+  /// Another transaction has its id; until that one has committed, the answer waits.
+  var isConflict: Bool { status == .rejected && reject == .conflictingDuplicate }
 }
 
 /// A batch under way on one shard, reused from request to request.

@@ -93,7 +93,7 @@ extension Shard {
     let state = partition.state
     guard partition.replica.isServing, let bundle = state.bundle else { return refuse(rows, request, .unavailable) }
     guard state.seal == nil || planted(.decideBehindSeal) else { return refuse(rows, request, .sealed) }
-    let time = state.nextLoggedTime(now: now)
+    let time = state.nextLoggedTime(now: now + wallOffset)
     let base = partition.replica.log.end
     let bundleNumber = UInt32(state.bundles.count - 1)
     let first = work.fresh.count
@@ -118,10 +118,15 @@ extension Shard {
         if entry.offset >= base.rawValue {
           work.joins.append(.init(index: row.index, fresh: first + Int(entry.offset - base.rawValue)))
         }
-      case .conflict: request.outcomes[row.index].reject(.conflictingDuplicate)
+      case .conflict(let entry):
+        // The other one may still be lost: until it has committed, nobody is told of it (R5).
+        request.outcomes[row.index].reject(.conflictingDuplicate)
+        guard entry.partition == id.rawValue else { continue }
+        request.outcomes[row.index].partition = id
+        waitFor = max(waitFor, Offset(entry.offset + 1))
       case .new:
         // Entries are kept a little longer than this, so that clocks that differ a little decide nothing twice.
-        if firstSent < (planted(.horizonByOwnClock) ? now : time) - dedupHorizon {
+        if firstSent < (planted(.horizonByOwnClock) ? now + wallOffset : time) - dedupHorizon {
           request.outcomes[row.index].reject(.retryBeforeHorizon)
           continue
         }

@@ -4,6 +4,9 @@ import Wire
 
 /// The partitions that one event loop owns. Pure: inputs come with `now`, effects leave through `output` and `chunk`.
 ///
+/// `now` is milliseconds on a clock that only goes forward: silence is measured by it. What is logged tells the wall
+/// clock's time, which may jump.
+///
 /// Rows of one `Submit` are looked up, observed and scored together, whatever partitions they fall into, so that the
 /// model sees whole batches; then each partition gets one log record.
 public final class Shard {
@@ -15,10 +18,14 @@ public final class Shard {
   var closed: Set<PartitionID> = []
   /// Parts of children that wait for those of the other parent (R12).
   var expected: [PartitionID: [ChildPart]] = [:]
+  /// Workers that are not to be proposed for in-sync sets.
+  var limping: [NodeID] = []
   /// Bundles that are loaded here, by id.
   var bundles: [BundleID: Bundle] = [:]
   var settings: ClusterSettings?
   public var checkpointPolicy = CheckpointPolicy()
+  /// The wall clock less the clock of `now`, ms.
+  public var wallOffset: Int64 = 0
   /// The bundle that the cluster map says decides.
   var wantedBundle: BundleID?
 
@@ -181,6 +188,7 @@ public final class Shard {
       let partition = partitions[record.id] ?? open(record)
       partition.replica.durability = map.settings.durability
       partition.replica.minInSync = map.settings.minInSync
+      partition.replica.limping = limping
       partition.range = record.range
       partition.replica.learned(record, now: now, &actions)
       carryOut(on: partition, now: now)
@@ -193,6 +201,12 @@ public final class Shard {
     guard let partition = partitions[record.id] else { return }
     partition.replica.learned(record, now: now, &actions)
     carryOut(on: partition, now: now)
+  }
+
+  /// Workers that the coordinator finds too slow to be waited for, while there are enough others.
+  public func avoid(_ limping: [NodeID]) {
+    self.limping = limping
+    for partition in partitions.values { partition.replica.limping = limping }
   }
 
   /// A bundle is loaded and checked: it may be activated and applied from now on.
@@ -350,7 +364,7 @@ public final class Shard {
         applyAll(partition)
         let rest = Array(actions[next...])
         actions.removeAll(keepingCapacity: true)
-        let time = partition.state.nextLoggedTime(now: now)
+        let time = partition.state.nextLoggedTime(now: now + wallOffset)
         partition.state.advance(to: time)
         append(partition, kind: .epochStart, count: 1, payloadSize: 0, loggedTime: time, now: now) { _ in }
         actions = rest
@@ -423,7 +437,7 @@ public final class Shard {
       guard partition.replica.isServing, let record = partition.replica.record, record.replicas.count > 1 else { continue }
       let reached = planted(.cursorAheadOfSinks) ? partition.replica.commit : min(cursor(partition.id), partition.replica.commit)
       guard reached > partition.state.sinkCursor else { continue }
-      let time = partition.state.nextLoggedTime(now: now)
+      let time = partition.state.nextLoggedTime(now: now + wallOffset)
       partition.state.advance(to: time)
       partition.state.sinkCursor = reached
       append(partition, kind: .sinkCursor, count: 1, payloadSize: 8, loggedTime: time, now: now) {
@@ -437,7 +451,7 @@ public final class Shard {
     guard let id = wantedBundle, let bundle = bundles[id], partition.replica.primaryEpoch != nil, partition.state.bundle?.id != id,
       partition.state.seal == nil
     else { return }
-    let time = partition.state.nextLoggedTime(now: now)
+    let time = partition.state.nextLoggedTime(now: now + wallOffset)
     partition.state.advance(to: time)
     partition.state.activate(bundle)
     append(partition, kind: .bundleActivated, count: 1, payloadSize: 16, loggedTime: time, now: now) { payload in
@@ -455,7 +469,8 @@ public final class Shard {
   func fail(_ id: RequestID, _ partition: PartitionID) {
     let request = requests[id.rawValue]
     for index in request.outcomes.indices where request.outcomes[index].partition == partition {
-      guard request.outcomes[index].status == .decided || request.outcomes[index].status == .duplicate else { continue }
+      let outcome = request.outcomes[index]
+      guard outcome.status == .decided || outcome.status == .duplicate || outcome.isConflict else { continue }
       request.outcomes[index].status = .retry
       request.outcomes[index].failure = .fenced
     }

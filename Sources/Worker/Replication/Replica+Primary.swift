@@ -38,6 +38,7 @@ extension Replica {
     switch message.result {
     case .accepted(let matched):
       precondition(matched <= log.end, "\(partition): \(member) acknowledges \(matched), beyond the log's end \(log.end)")
+      if matched > follower.matched { follower.lastProgress = now }
       follower.matched = max(follower.matched, matched)
       follower.next = max(follower.next, matched)
       follower.isProbing = false
@@ -63,23 +64,38 @@ extension Replica {
     role = .primary(primary)
   }
 
-  /// Time passes: heartbeats, retries, and followers that have gone silent.
+  /// Time passes: heartbeats, retries, and followers that have gone silent or hold up commits.
   public mutating func tick(now: Int64, _ actions: inout [ReplicaAction]) {
     guard case .primary(var primary) = role else { return }
-    for index in primary.followers.indices where now - primary.followers[index].lastSent >= Self.heartbeatInterval {
+    if now - primary.lastTick > Self.pauseMin {
+      for index in primary.followers.indices { primary.followers[index].startAnew(now) }
+    }
+    primary.lastTick = now
+    for index in primary.followers.indices {
+      if primary.followers[index].matched >= log.end { primary.followers[index].lastProgress = now }
+      guard now - primary.followers[index].lastSent >= Self.heartbeatInterval else { continue }
       if now - primary.followers[index].lastHeard > 4 * Self.heartbeatInterval { primary.followers[index].isProbing = true }
       send(index, of: &primary, allowEmpty: true, now: now, &actions)
     }
-    if !primary.removalAsked, primary.proposed == nil,
-      let silent = primary.followers.first(where: { follower in
-        now - follower.lastHeard > Self.followerSilenceMax && primary.view.isr(follower.node) != nil
-      }), let member = primary.view.isr(silent.node)
-    {
+    if !primary.removalAsked, primary.proposed == nil, let member = overdue(primary, now: now) {
       // A primary never shrinks its own ISR (R4): it asks, and goes on needing the member until the record says so.
       primary.removalAsked = true
       actions.append(.propose(add: false, member, epoch: primary.epoch, version: primary.view.version))
     }
     role = .primary(primary)
+  }
+
+  /// An in-sync follower that says nothing, or answers and makes nothing durable that another member holds: its disk
+  /// stalls, and commits wait for it.
+  private func overdue(_ primary: Primary, now: Int64) -> Member? {
+    for follower in primary.followers {
+      guard let member = primary.view.isr(follower.node) else { continue }
+      if now - follower.lastHeard > Self.followerSilenceMax { return member }
+      guard now - follower.lastProgress > Self.followerSilenceMax else { continue }
+      let isAhead = primary.followers.contains { $0.matched > follower.matched && primary.view.isr($0.node) != nil }
+      if durableEnd > follower.matched || isAhead { return member }
+    }
+    return nil
   }
 
   /// Tells every follower what has committed, without waiting for something to send.
@@ -105,7 +121,7 @@ extension Replica {
   mutating func track(_ record: PartitionRecord, now: Int64, _ primary: inout Primary) {
     primary.followers.removeAll { !record.replicas.contains($0.node) }
     for node in record.replicas where node != me.node && !primary.followers.contains(where: { $0.node == node }) {
-      primary.followers.append(Follower(node: node, next: log.end, lastHeard: now, lastSent: 0))
+      primary.followers.append(Follower(node: node, next: log.end, lastHeard: now, lastProgress: now, lastSent: 0))
     }
   }
 
@@ -142,6 +158,7 @@ extension Replica {
       commit >= startEnd || !planted(.admitAfterEpochStart)
     else { return }
     if let known = primary.view.isr(member.node), known.holdsSameData(as: member, durability) { return }
+    if limping.contains(member.node), let minInSync, primary.view.isr.count >= minInSync { return }
     primary.proposed = member
     role = .primary(primary)
     actions.append(.propose(add: true, member, epoch: primary.epoch, version: primary.view.version))
@@ -167,5 +184,13 @@ extension Replica {
     follower.next = max(start, end)
     follower.lastSent = now
     primary.followers[index] = follower
+  }
+}
+
+extension Replica.Follower {
+  /// Its silence and its standstill are counted from here.
+  mutating func startAnew(_ now: Int64) {
+    lastHeard = now
+    lastProgress = now
   }
 }

@@ -8,10 +8,13 @@ import Wire
 public struct Replica: Sendable {
   /// How much of a follower's log may be under way unacknowledged, in offsets.
   static let windowMax = 262_144
-  /// A follower silent for this long is proposed for removal.
+  /// A follower silent for this long is proposed for removal, and so is one that answers, but makes nothing durable of what
+  /// others have.
   public static let followerSilenceMax: Int64 = 2_000
   /// Distance of empty appends that carry the commit offset and keep the link proven.
   static let heartbeatInterval: Int64 = 50
+  /// If this much time passes between two ticks, it was this process that slept: it has heard nobody for it did not listen.
+  static let pauseMin: Int64 = 1_000
 
   public let partition: PartitionID
   public let me: Member
@@ -29,6 +32,8 @@ public struct Replica: Sendable {
   /// The cluster's settings, from the newest map: nothing commits before the first one.
   public var durability = Durability.fsync
   public var minInSync: Int?
+  /// Replicas that are not proposed for the ISR while it is large enough: the coordinator would refuse them.
+  public var limping: [NodeID] = []
   /// A role is assumed once in a process's life (R1).
   var lastAssumed = Epoch.none
 
@@ -49,6 +54,7 @@ public struct Replica: Sendable {
     var proposed: Member?
     var removalAsked = false
     var followers: [Follower]
+    var lastTick: Int64
   }
 
   /// What a primary knows of another replica.
@@ -61,6 +67,8 @@ public struct Replica: Sendable {
     var next: Offset
     var isProbing = true
     var lastHeard: Int64
+    /// When it last acknowledged more than before, or had acknowledged everything.
+    var lastProgress: Int64
     var lastSent: Int64
   }
 
@@ -108,7 +116,7 @@ public struct Replica: Sendable {
       for index in primary.followers.indices {
         let node = primary.followers[index].node
         // Just admitted: its silence is counted from here.
-        if new.isr(node) != nil, primary.view.isr(node) == nil { primary.followers[index].lastHeard = now }
+        if new.isr(node) != nil, primary.view.isr(node) == nil { primary.followers[index].startAnew(now) }
       }
       primary.view = new
       primary.proposed = nil  // a later version settles every proposal made on an earlier one
@@ -130,7 +138,7 @@ public struct Replica: Sendable {
     lastAssumed = new.epoch
     highestEpoch = new.epoch
     actions.append(.persist(highestEpoch: new.epoch, record: new))  // R10: before it acts
-    var primary = Primary(epoch: new.epoch, startEnd: nil, view: new, followers: [])
+    var primary = Primary(epoch: new.epoch, startEnd: nil, view: new, followers: [], lastTick: now)
     track(new, now: now, &primary)
     role = .primary(primary)
     actions.append(.assumed(epoch: new.epoch))

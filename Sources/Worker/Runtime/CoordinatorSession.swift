@@ -23,6 +23,8 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   private var version = MapVersion.none
   /// Bundles that the newest map wants loaded.
   private var wanted: [BundleID] = []
+  /// Workers with replicas of the same partitions, ascending: those that this one has to reach.
+  private var companions: [NodeID] = []
   private var lastComplaint = ""
   /// Where a coordinator that does not lead said that the leader is.
   private var hint: HostPort?
@@ -102,7 +104,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   private func undelivered(_ proposal: ShardOutput.Proposal, _ source: WorkerLoop) {
     // Again a little later: the proposed member stays in the maximal ISR meanwhile (R4).
     source.eventLoop.scheduleTask(in: .milliseconds(200)) {
-      source.shard.proposalUndelivered(proposal.partition, now: self.node.clock.now())
+      source.shard.proposalUndelivered(proposal.partition, now: source.now())
       source.drain()
     }
   }
@@ -139,6 +141,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
         let answer = try ISRAnswer(reading: payload)
         node.learned(answer.record)
       case .bundleContent: received(try BundleContent(reading: payload))
+      case .healthNotice: node.learned(limping: try HealthNotice(reading: payload).limping)
       case .successionCommand: node.take(try SuccessionCommand(reading: payload))
       case .failure: failed(try Failure(reading: payload), question)
       default: break
@@ -228,6 +231,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
     version = map.version
     node.learned(map)
     wanted = [map.activeBundle, map.candidateBundle].compactMap { $0 }
+    if let id = node.nodeID { companions = map.companions(of: id) }
     for id in wanted { need(id) }
   }
 
@@ -294,5 +298,9 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
       Heartbeat(
         node: id, incarnation: node.me.incarnation, map: version, bundles: node.loadedBundles(), bundleProblem: bundleProblem,
         diskFree: node.diskFree(), replicas: node.replicaReports()))
+    let report = HealthReport(
+      node: id, incarnation: node.me.incarnation, disk: node.journal.disk.report, peers: node.loops[0].peers.ping(companions))
+    node.reported(report)
+    link.send(report)
   }
 }

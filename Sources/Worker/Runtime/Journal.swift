@@ -37,6 +37,8 @@ public final class Journal: Sendable {
   let cluster: ClusterID
   let storage: StorageID
   let system: FileSystem
+  /// How its disk does.
+  let disk = DiskWatch()
   let intake: Monitor<Intake>
   /// End of what has been written, as a packed position: readers go no further.
   let written: Atomic<UInt64>

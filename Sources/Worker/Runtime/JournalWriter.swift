@@ -72,7 +72,9 @@ final class JournalWriter: @unchecked Sendable {
         try nextSegment(journal, callbacks)
         continue
       }
-      do throws(FileError) { try writeBlock(gather, from.byte..<at) } catch { throw .file(error) }
+      do throws(FileError) {
+        try journal.disk.watch { () throws(FileError) in try writeBlock(gather, from.byte..<at) }
+      } catch { throw .file(error) }
       place(gather, from.batch..<batch)
       journal.publish(
         written: JournalPosition(segment: segment.number, offset: UInt32(segment.offset)), bytes: at - from.byte)
@@ -134,7 +136,9 @@ final class JournalWriter: @unchecked Sendable {
 
   private func sync(_ journal: Journal, _ callbacks: Journal.Callbacks) throws(JournalError) {
     guard synced < last else { return }
-    do throws(FileError) { try segment.file.sync() } catch { if !planted(.ignoreFailedSync) { throw .file(error) } }
+    do throws(FileError) {
+      try journal.disk.watchSync { () throws(FileError) in try segment.file.sync() }
+    } catch { if !planted(.ignoreFailedSync) { throw .file(error) } }
     synced = last
     unsyncedBytes = 0
     journal.publish(durable: lastTicket)
@@ -147,7 +151,7 @@ final class JournalWriter: @unchecked Sendable {
       // A later segment may rely on every earlier one being whole on disk.
       try sync(journal, callbacks)
       do throws(FileError) {
-        let spare = try preparer.take()
+        let spare = try journal.disk.watch { () throws(FileError) in try preparer.take() }
         segment.file.close()
         segment = Segment(file: spare.file, number: spare.number, bytes: options.segmentBytes, offset: 0)
       } catch { throw .file(error) }
@@ -157,7 +161,9 @@ final class JournalWriter: @unchecked Sendable {
       number: segment.number, cluster: cluster, storage: storage, first: last.next, durable: synced,
       segmentBytes: segment.bytes
     ).write(to: page)
-    do throws(FileError) { try segment.file.write(UnsafeRawBufferPointer(page), at: 0) } catch { throw .file(error) }
+    do throws(FileError) {
+      try journal.disk.watch { () throws(FileError) in try segment.file.write(UnsafeRawBufferPointer(page), at: 0) }
+    } catch { throw .file(error) }
     segment.offset = JournalSegmentHeader.span
   }
 
@@ -175,12 +181,14 @@ final class JournalWriter: @unchecked Sendable {
     }
     page.initializeMemory(as: UInt8.self, repeating: 0)
     seal(UnsafeMutableRawBufferPointer(rebasing: page[0..<JournalBlock.headerSize]), recordsChecksum: 0)
-    do throws(FileError) { try segment.file.write(UnsafeRawBufferPointer(page), at: segment.offset) } catch {
-      throw .file(error)
-    }
+    do throws(FileError) {
+      try journal.disk.watch { () throws(FileError) in try segment.file.write(UnsafeRawBufferPointer(page), at: segment.offset) }
+    } catch { throw .file(error) }
     segment.offset += JournalBlock.alignment
     journal.publish(written: JournalPosition(segment: segment.number, offset: UInt32(segment.offset)), bytes: 0)
-    do throws(FileError) { try segment.file.sync() } catch { throw .file(error) }
+    do throws(FileError) {
+      try journal.disk.watchSync { () throws(FileError) in try segment.file.sync() }
+    } catch { throw .file(error) }
     synced = last
     unsyncedBytes = 0
     isMarked = true

@@ -8,6 +8,12 @@ final class PeerLinks: @unchecked Sendable {
   private unowned let node: WorkerNode
   private var links: [Key: Peer] = [:]
   private var addresses: [NodeID: String] = [:]
+  /// What pings have shown of those that are pinged.
+  private var pulses: [NodeID: Pulse] = [:]
+  /// Of a ping's answer; those of rows passed on count from 1.
+  private static let pulse = UInt64.max
+  /// A link without an answer to pings for this long is closed and opened again; ms.
+  private static let silenceMax: UInt32 = 3_000
 
   private struct Key: Hashable {
     var node: NodeID
@@ -86,6 +92,23 @@ final class PeerLinks: @unchecked Sendable {
     for peer in links.values { peer.giveUp(Failure(.unavailable, "the home partition's worker does not answer")) { $0.due <= now } }
   }
 
+  /// Asks each of these for a sign of life, and tells what the answers so far have shown.
+  func ping(_ nodes: [NodeID]) -> [HealthReport.Peer] {
+    let now = monotonicNanoseconds()
+    pulses = pulses.filter { nodes.contains($0.key) }
+    return nodes.map { id in
+      let pulse = pulses[id] ?? Pulse(now: now)
+      pulses[id] = pulse
+      let report = pulse.report(of: id, now: now)
+      // What payments wait for goes the same way, and falls silent with it.
+      links[Key(node: id, isInteractive: true)]?.ping(now, silence: report.silenceMilliseconds)
+      peer(Key(node: id, isInteractive: false))?.ping(now, silence: report.silenceMilliseconds)
+      return report
+    }
+  }
+
+  private func answered(_ id: NodeID, _ pong: Pong) { pulses[id]?.answered(sent: pong.token, now: monotonicNanoseconds()) }
+
   func closeAll() {
     for peer in links.values { peer.close() }
     links.removeAll()
@@ -121,6 +144,7 @@ final class PeerLinks: @unchecked Sendable {
     var waiting: [UInt64: Forward] = [:]
     private var patience = TimeAmount.milliseconds(20)
     private var isClosed = false
+    private var readySince: UInt64 = 0
 
     init(_ owner: PeerLinks, _ id: Key) {
       self.owner = owner
@@ -132,6 +156,13 @@ final class PeerLinks: @unchecked Sendable {
       link = LinkConnector.connect(
         on: owner.eventLoop, host: address.host, port: address.port, tls: owner.node.tls, expectedRole: .node,
         identity: owner.node.linkIdentity(), options: owner.node.linkOptions, delegate: self)
+    }
+
+    /// A link that says nothing is opened anew: after a cut, the system would try the old one again only much later.
+    func ping(_ now: UInt64, silence: UInt32) {
+      guard let link, link.isReady else { return }
+      if silence > PeerLinks.silenceMax, now - readySince > UInt64(PeerLinks.silenceMax) * 1_000_000 { return link.close() }
+      if !id.isInteractive { link.send(Ping(token: now), correlation: PeerLinks.pulse) }
     }
 
     func close() {
@@ -150,11 +181,16 @@ final class PeerLinks: @unchecked Sendable {
 
     func linkReady(_ link: Link) {
       patience = .milliseconds(20)
+      readySince = monotonicNanoseconds()
       guard !id.isInteractive else { return }  // carries no log
       owner.node.loop(on: owner.eventLoop).linkChanged(to: id.node)
     }
 
     func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {
+      if header.kind == .pong {
+        guard header.correlation == PeerLinks.pulse, let pong = try? Pong(reading: payload) else { return }
+        return owner.answered(id.node, pong)
+      }
       guard let done = waiting.removeValue(forKey: header.correlation)?.done else { return }
       do throws(WireError) {
         switch header.kind {

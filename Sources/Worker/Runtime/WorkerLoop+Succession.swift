@@ -5,7 +5,7 @@ import Wire
 /// Split and merge between the loops of one worker (R12): a child may belong to another loop than its parent.
 extension WorkerLoop {
   func take(_ command: SuccessionCommand) {
-    shard.take(command, now: node.clock.now())
+    shard.take(command, now: now())
     drain()
   }
 

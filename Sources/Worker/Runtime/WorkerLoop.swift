@@ -58,6 +58,13 @@ final class WorkerLoop: @unchecked Sendable {
     peers = PeerLinks(eventLoop: eventLoop, node: node)
   }
 
+  /// Milliseconds on a clock that never jumps, for the shard; it is told of the wall clock beside.
+  func now() -> Int64 {
+    let steady = Int64(SystemClock.nanoseconds() / 1_000_000)
+    shard.wallOffset = node.clock.now() - steady
+    return steady
+  }
+
   // MARK: Intake
 
   enum Source: String, Sendable { case wire, http }
@@ -66,7 +73,7 @@ final class WorkerLoop: @unchecked Sendable {
     let token = keep(reply)
     let id = shard.decide(
       payload, rows: intake.rows, rejected: intake.rejected, rowCount: submit.rowCount, firstSent: submit.firstSent,
-      withFeatures: submit.flags.contains(.withFeatures), token: token, now: node.clock.now())
+      withFeatures: submit.flags.contains(.withFeatures), token: token, now: now())
     count(shard.request(id))
     quarantineRejected(shard.request(id), payload, intake.ranges, source)
     scheduleDrain()
@@ -78,7 +85,7 @@ final class WorkerLoop: @unchecked Sendable {
   ) {
     let id = shard.decide(
       payload, rows: rows, rejected: [], rowCount: submit.rowCount, firstSent: submit.firstSent,
-      withFeatures: submit.flags.contains(.withFeatures), token: keep(.closure(answer)), now: node.clock.now())
+      withFeatures: submit.flags.contains(.withFeatures), token: keep(.closure(answer)), now: now())
     count(shard.request(id))
     quarantineRejected(shard.request(id), payload, rows.map(\.range), source)
     scheduleDrain()
@@ -180,7 +187,7 @@ final class WorkerLoop: @unchecked Sendable {
     if !due.isEmpty { node.logIndex.handed(first.rawValue, due.map { .init(partition: $0.partition, base: $0.base) }) }
     // R5: in memory is enough, and it is.
     if shard.settings?.durability == .replicated || planted(.acknowledgeBeforeSync) {
-      shard.durable(ticket: ticket.rawValue, now: node.clock.now())
+      shard.durable(ticket: ticket.rawValue, now: now())
     }
   }
 
@@ -286,14 +293,14 @@ final class WorkerLoop: @unchecked Sendable {
     self.map = map
     table = RoutingTable(map)
     peers.learned(map)
-    shard.learned(map.restricted(to: index, of: node.loops.count), now: node.clock.now())
+    shard.learned(map.restricted(to: index, of: node.loops.count), now: now())
     if let active = map.activeBundle, let bundle = shard.bundle(active) { schema = bundle.schema }
     for call in calls.values { call.mapChanged() }
     drain()
   }
 
   func learned(_ record: PartitionRecord) {
-    shard.learned(record, now: node.clock.now())
+    shard.learned(record, now: now())
     drain()
   }
 
@@ -304,17 +311,17 @@ final class WorkerLoop: @unchecked Sendable {
 
   func loaded(_ bundle: Bundle) {
     if map?.activeBundle == bundle.id { schema = bundle.schema }
-    shard.loaded(bundle, now: node.clock.now())
+    shard.loaded(bundle, now: now())
     drain()
   }
 
   func durable(_ ticket: UInt64) {
-    shard.durable(ticket: ticket, now: node.clock.now())
+    shard.durable(ticket: ticket, now: now())
     drain()
   }
 
   func tick() {
-    let now = node.clock.now()
+    let now = self.now()
     shard.tick(now: now)
     peers.tick()
     gate.tick(now: Int64(monotonicNanoseconds()))
@@ -336,13 +343,13 @@ final class WorkerLoop: @unchecked Sendable {
   func received(append payload: RawSpan) {
     // A journal that does not keep up, or is closing: the primary sends it again.
     guard !node.isStopping, !node.journal.isFull, let append = try? Append(reading: payload) else { return }
-    shard.received(append, records: payload.extracting(Append.headerSize..<payload.byteCount), now: node.clock.now())
+    shard.received(append, records: payload.extracting(Append.headerSize..<payload.byteCount), now: now())
     scheduleDrain()
   }
 
   func received(appended payload: RawSpan) {
     guard let appended = try? Appended(reading: payload) else { return }
-    shard.received(appended, now: node.clock.now())
+    shard.received(appended, now: now())
     scheduleDrain()
   }
 }

@@ -45,6 +45,8 @@ final class WorkerNode: @unchecked Sendable {
     var bundles: [BundleID: Bundle] = [:]
     var links: [LinkIdentity.Role: Int] = [:]
     var isJoined = false
+    var health: HealthReport?
+    var limping: [NodeID] = []
     var cuts: [Int: (limit: UInt32, points: [(partition: PartitionID, offset: Offset)])] = [:]
     var isCutting = false
   }
@@ -86,6 +88,7 @@ final class WorkerNode: @unchecked Sendable {
         partition, highestEpoch: max(facts?.highestEpoch ?? .none, partition.log.lastEpoch), record: facts?.record)
     }
     for loop in loops { loop.schema = loop.shard.newestSchema ?? loop.schema }
+    journal.disk.histogram = loops[0].metrics.syncLatency
     registerGauges()
     session = CoordinatorSession(node: self, loop: loops[0].eventLoop)
     for loop in loops {
@@ -156,6 +159,22 @@ final class WorkerNode: @unchecked Sendable {
   func learned(_ record: PartitionRecord) {
     let loop = loops[loopIndex(of: record.id)]
     loop.eventLoop.execute { loop.learned(record) }
+  }
+
+  /// What the coordinator has been told last of this worker's health.
+  func reported(_ health: HealthReport) { shared.withLock { $0.health = health } }
+
+  /// Workers that are much slower than the others.
+  func learned(limping: [NodeID]) {
+    let isNews = shared.withLock { shared in
+      defer { shared.limping = limping }
+      return shared.limping != limping
+    }
+    guard isNews else { return }
+    if let id = nodeID, limping.contains(id) {
+      logger.warning("the coordinator finds this worker much slower than the others: it leads nothing and no commit waits for it")
+    }
+    for loop in loops { loop.eventLoop.execute { loop.shard.avoid(limping) } }
   }
 
   func loaded(_ bundle: Bundle) {
@@ -252,6 +271,15 @@ final class WorkerNode: @unchecked Sendable {
       entities: { self.totals.entities }, stateBytes: { self.totals.stateBytes },
       links: { self.shared.withLock { $0.links.map { ($0.key.description, $0.value) } } },
       bundles: { self.activeBundle.map { [.init(id: $0.id, name: $0.name)] } ?? [] }
+    ).register(in: registry)
+    HealthGauges(
+      stalledMilliseconds: { self.journal.disk.stalledMilliseconds },
+      isLimping: { self.shared.withLock { shared in shared.node.map { shared.limping.contains($0) } ?? false } },
+      peers: {
+        self.shared.withLock { shared in
+          (shared.health?.peers ?? []).map { peer in (shared.map?.nodes.first { $0.id == peer.node }?.name ?? "\(peer.node)", peer) }
+        }
+      }
     ).register(in: registry)
   }
 

@@ -12,8 +12,8 @@ struct Check {
 extension Check {
   /// Every check over a finished run.
   static func all(
-    _ ledgers: [UInt32: Ledger], _ recheck: RecheckOutcome, _ files: DecisionFiles, _ oracle: Oracle.Outcome, convergence: [String],
-    strikes: Int
+    _ ledgers: [UInt32: Ledger], _ recheck: RecheckOutcome, _ files: DecisionFiles, _ oracle: Oracle.Outcome, _ digests: Digests,
+    convergence: [String], strikes: Int
   ) -> [Check] {
     let sent = ledgers.values.reduce(0) { $0 + $1.count }
     let acknowledged = ledgers.values.reduce(0) { $0 + $1.acknowledged }
@@ -52,6 +52,9 @@ extension Check {
       Check(
         name: "features, scores, reasons and flags are the oracle's, to the byte", unit: "decisions", count: oracle.decisions,
         violations: oracle.violations),
+      Check(
+        name: "replicas' states are equal where they were written down at one place in the log", unit: "states", count: digests.compared,
+        violations: digests.violations),
       Check(name: "after each fault the cluster became whole again", unit: "faults", count: strikes, violations: convergence),
     ]
   }

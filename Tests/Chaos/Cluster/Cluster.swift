@@ -9,6 +9,8 @@ import Wire
 final class Cluster: Sendable {
   let network: Network
   let files: ClusterFiles
+  /// Members of etcd, if there is one.
+  let etcd: [Server]
   let coordinators: [Server]
   let workers: [Server]
   private let controlLoops: MultiThreadedEventLoopGroup
@@ -16,18 +18,26 @@ final class Cluster: Sendable {
   let smallDisk: SmallDisk
   let proxy: PacketProxy
 
-  var servers: [Server] { coordinators + workers }
+  var servers: [Server] { etcd + coordinators + workers }
+  /// The coordinator that has said last that it leads.
+  var leader: Server { coordinators.max { ($0.lastTime(of: "coordinator leads") ?? "") < ($1.lastTime(of: "coordinator leads") ?? "") }! }
   func worker(_ name: String) -> Server { workers.first { $0.name == name }! }
 
   init(_ network: Network, _ files: ClusterFiles, program: String, preload: String) async throws {
     self.network = network
     self.files = files
-    coordinators = try files.coordinators.map {
-      try Server($0, .coordinator, dataPath: files.dataPath($0), program: program, preload: preload, directory: files.directory)
+    func server(_ host: Host, _ role: String) throws -> Server {
+      try Server(
+        host, host.name, [program, role, "--config", "\(files.directory)/\(host.name).yaml"], dataPath: files.dataPath(host),
+        preload: preload, directory: files.directory)
     }
-    workers = try files.workers.map {
-      try Server($0, .worker, dataPath: files.dataPath($0), program: program, preload: preload, directory: files.directory)
+    etcd = try (files.hasEtcd ? files.coordinators : []).map { host in
+      try Server(
+        host, "etcd-\(host.name)", files.etcd(host), dataPath: "\(files.directory)/data/etcd-\(host.name)", preload: nil,
+        directory: files.directory)
     }
+    coordinators = try files.coordinators.map { try server($0, "coordinator") }
+    workers = try files.workers.map { try server($0, "worker") }
     smallDisk = SmallDisk(directory: files.directory, worker: files.workers.last!.name)
     proxy = try await PacketProxy(network)
     controlLoops = try await network.eventLoops(on: network.control)
@@ -35,6 +45,13 @@ final class Cluster: Sendable {
       coordinators: files.coordinators.map { Endpoint(host: $0.address, port: ClusterFiles.port) },
       tls: try files.tls(network.control.name).clientContext(), name: network.control.name, timeout: .seconds(5),
       on: controlLoops.next())
+  }
+
+  func node(_ worker: Server) async throws -> NodeID {
+    guard let node = try await admin.map().nodes.first(where: { $0.name == worker.name }) else {
+      throw ChaosError("the cluster knows no \(worker.name)")
+    }
+    return node.id
   }
 
   /// Takes away everything on a worker's disk but what a collector of decisions would have had by then: closed files.

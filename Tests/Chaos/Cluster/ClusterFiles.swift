@@ -5,12 +5,16 @@ import Wire
 struct ClusterFiles {
   static let port = 7400
   static let httpPort = 7500
+  static let etcdPort = 2379
+  static let etcdPeerPort = 2380
   /// Longer than any run: an answer asked for again at its end is still remembered.
   static let dedupHorizon = "1d"
 
   let directory: String
   let network: Network
   let coordinators: [Host]
+  /// ms
+  let lease: Int
   let workers: [Host]
   let clients: [Host]
   let partitions: Int
@@ -38,9 +42,30 @@ struct ClusterFiles {
       authority: "\(directory)/certificates/ca.pem")
   }
 
+  /// With several coordinators their truth is in etcd, a member on the host of each.
+  var hasEtcd: Bool { coordinators.count > 1 }
+
+  private var metadata: String {
+    guard hasEtcd else { return "embedded" }
+    let endpoints = coordinators.map { "\"\($0.address):\(Self.etcdPort)\"" }.joined(separator: ", ")
+    return "{etcd: {endpoints: [\(endpoints)], tls: off}}"
+  }
+
+  func etcd(_ host: Host) -> [String] {
+    let client = "http://\(host.address):\(Self.etcdPort)"
+    let members = coordinators.map { "\($0.name)=http://\($0.address):\(Self.etcdPeerPort)" }.joined(separator: ",")
+    return [
+      "etcd", "--name", host.name, "--data-dir", "\(directory)/data/etcd-\(host.name)", "--listen-client-urls", client,
+      "--advertise-client-urls", client, "--listen-peer-urls", "http://\(host.address):\(Self.etcdPeerPort)",
+      "--initial-advertise-peer-urls", "http://\(host.address):\(Self.etcdPeerPort)", "--initial-cluster", members, "--logger", "zap",
+    ]
+  }
+
   private func coordinator(_ host: Host) -> String {
     """
-    data: \(directory)/data/\(host.name)
+    \(hasEtcd ? "" : "data: \(directory)/data/\(host.name)")
+    metadata: \(metadata)
+    lease_ms: \(lease)
     listen: \(host.address):\(Self.port)
     tls: \(tlsText(host.name))
     cluster_name: chaos
@@ -64,6 +89,7 @@ struct ClusterFiles {
     decisions_with_features: true
     segment_mb: 16
     reserve_mb: 64
+    checkpoint_every: 10s
 
     """
   }

@@ -4,8 +4,6 @@ import Synchronization
 
 /// One process of the cluster on its host, started again a second after it has ended by itself, as a service manager does.
 final class Server: Sendable {
-  enum Role: String { case coordinator, worker }
-
   /// What the process should be doing, and what it does.
   private struct State {
     var pid: pid_t?
@@ -18,25 +16,26 @@ final class Server: Sendable {
   static let restartDelay: Int64 = 1_000_000_000
 
   let host: Host
-  let role: Role
+  let name: String
   let faults: FaultControl
   let dataPath: String
-  private let program: String
-  private let preload: String
+  /// Its command line.
+  private let words: [String]
+  /// The library of faults; nil for a program that has none inside.
+  private let preload: String?
   private let directory: String
   private let state = Mutex(State())
 
-  init(_ host: Host, _ role: Role, dataPath: String, program: String, preload: String, directory: String) throws {
+  init(_ host: Host, _ name: String, _ words: [String], dataPath: String, preload: String?, directory: String) throws {
     self.dataPath = dataPath
     self.host = host
-    self.role = role
-    self.program = program
+    self.name = name
+    self.words = words
     self.preload = preload
     self.directory = directory
-    faults = try FaultControl(path: "\(directory)/faults/\(host.name)")
+    faults = try FaultControl(path: "\(directory)/faults/\(name)")
   }
 
-  var name: String { host.name }
   var logPath: String { "\(directory)/logs/\(name).log" }
   var isRunning: Bool { state.withLock { $0.pid != nil } }
   var failures: Int { state.withLock { $0.failures } }
@@ -51,8 +50,8 @@ final class Server: Sendable {
 
   private func launch() throws -> pid_t {
     try Command.spawn(
-      ["nsenter", "--net=\(host.path)", program, role.rawValue, "--config", "\(directory)/\(name).yaml"], log: logPath,
-      environment: ["LD_PRELOAD": preload, "CHAOS_FAULTS": faults.path])
+      ["nsenter", "--net=\(host.path)"] + words, log: logPath,
+      environment: preload.map { ["LD_PRELOAD": $0, "CHAOS_FAULTS": faults.path] } ?? [:])
   }
 
   func signal(_ number: Int32) {
@@ -87,6 +86,12 @@ final class Server: Sendable {
         state.endedAt = now
       }
     }
+  }
+
+  /// What the newest line of its log that has `text` begins with: the time.
+  func lastTime(of text: String) -> String? {
+    let log = (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? ""
+    return log.split(separator: "\n").last { $0.contains(text) }?.split(separator: " ").first.map(String.init)
   }
 
   var lastLine: String {

@@ -26,11 +26,11 @@ enum FaultFamily: CaseIterable {
 extension FaultKind {
   var family: FaultFamily {
     switch self {
-    case .killWorker, .pauseWorker, .killCoordinator, .pauseCoordinator, .killAll: .process
-    case .cutOff, .cutIn, .cutOut, .cutPair, .cutPairOneWay, .loss, .delay: .network
-    case .stalledDisk, .syncError, .fullDisk, .wipedDisk: .disk
+    case .killWorker, .pauseWorker, .killCoordinator, .pauseCoordinator, .killAll, .killEtcd, .loseEtcd: .process
+    case .cutOff, .cutIn, .cutOut, .cutPair, .cutPairOneWay, .cutPeers, .cutCoordinator, .loss, .delay: .network
+    case .stalledDisk, .slowDisk, .syncError, .fullDisk, .wipedDisk: .disk
     case .clockJump: .clock
-    case .rollingRestart: .planned
+    case .rollingRestart, .drain, .splitMerge: .planned
     }
   }
 }

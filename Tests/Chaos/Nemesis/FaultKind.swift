@@ -10,14 +10,21 @@ enum FaultKind: String, CaseIterable, Sendable {
   case cutOut = "cut-out"
   case cutPair = "cut-pair"
   case cutPairOneWay = "cut-pair-one-way"
+  case cutPeers = "cut-peers"
+  case cutCoordinator = "cut-coordinator"
   case loss
   case delay
   case stalledDisk = "stalled-disk"
+  case slowDisk = "slow-disk"
   case syncError = "sync-error"
   case fullDisk = "full-disk"
   case wipedDisk = "wiped-disk"
   case clockJump = "clock-jump"
   case rollingRestart = "rolling-restart"
+  case drain
+  case splitMerge = "split-merge"
+  case killEtcd = "kill-etcd"
+  case loseEtcd = "lose-etcd"
 
   var title: String {
     switch self {
@@ -31,16 +38,26 @@ enum FaultKind: String, CaseIterable, Sendable {
     case .cutOut: "nobody hears a worker"
     case .cutPair: "two workers cut from each other"
     case .cutPairOneWay: "a worker does not hear another"
+    case .cutPeers: "a worker cut from all other workers only"
+    case .cutCoordinator: "a worker cut from the coordinator only"
     case .loss: "a worker loses packets"
     case .delay: "a worker's packets are delayed"
     case .stalledDisk: "a worker's disk stalls"
+    case .slowDisk: "a worker's disk is slow"
     case .syncError: "a worker's fdatasync fails"
     case .fullDisk: "a worker's disk is full"
     case .wipedDisk: "a worker's disk is wiped"
     case .clockJump: "a worker's clock jumps"
     case .rollingRestart: "rolling restart of all workers"
+    case .drain: "drain, restart and undrain of a worker"
+    case .splitMerge: "split of a partition, and merge"
+    case .killEtcd: "SIGKILL of an etcd member"
+    case .loseEtcd: "SIGKILL of all of etcd"
     }
   }
+
+  /// Whether the cluster's truth has to be in etcd for it.
+  var needsEtcd: Bool { self == .killEtcd || self == .loseEtcd }
 
   /// Longest gap without decisions for affected keys, seconds; nil where none is promised. 0: no gap beyond those that the
   /// undisturbed cluster has.
@@ -50,8 +67,12 @@ enum FaultKind: String, CaseIterable, Sendable {
     case .pauseWorker, .cutOff: 3
     case .cutIn, .cutOut, .cutPair, .cutPairOneWay: 5
     case .stalledDisk: 10
-    case .killCoordinator, .pauseCoordinator, .clockJump: 0
-    case .killAll, .rollingRestart, .loss, .delay, .syncError, .fullDisk, .wipedDisk: nil
+    case .killCoordinator, .pauseCoordinator, .killEtcd, .loseEtcd, .clockJump: 0
+    case .slowDisk: 1
+    case .cutPeers: 5
+    case .cutCoordinator: 3
+    case .drain: 0.2
+    case .splitMerge, .killAll, .rollingRestart, .loss, .delay, .syncError, .fullDisk, .wipedDisk: nil
     }
   }
 }

@@ -26,7 +26,8 @@ struct Nemesis {
   /// Does it, keeps it up, undoes it.
   mutating func strike(_ kind: FaultKind) async throws -> Fault {
     let worker = cluster.workers.randomElement(using: &random)!
-    let coordinator = cluster.coordinators.randomElement(using: &random)!
+    // The one that leads, more often than not.
+    let coordinator = Bool.random(using: &random) ? cluster.leader : cluster.coordinators.randomElement(using: &random)!
     var fault = Fault(kind: kind, target: worker.name, began: ClientClock.nanoseconds())
     switch kind {
     case .killWorker:
@@ -69,6 +70,16 @@ struct Nemesis {
       try cluster.network.drop(from: [other.host], into: worker.host)
       if kind == .cutPair { try cluster.network.drop(from: [worker.host], into: other.host) }
       try await hold(others: [worker.host, other.host])
+    case .cutPeers:
+      let others = cluster.workers.map(\.host).filter { $0 != worker.host }
+      try cluster.network.drop(from: others, into: worker.host)
+      for host in others { try cluster.network.drop(from: [worker.host], into: host) }
+      try await hold(others: others + [worker.host])
+    case .cutCoordinator:
+      let others = cluster.coordinators.map(\.host)
+      try cluster.network.drop(from: others, into: worker.host)
+      for host in others { try cluster.network.drop(from: [worker.host], into: host) }
+      try await hold(others: others + [worker.host])
     case .loss:
       let percent = Int.random(in: 5...25, using: &random)
       fault.target = "\(worker.name), \(percent) % of what it should hear"
@@ -85,6 +96,12 @@ struct Nemesis {
       worker.faults.set { $0.sync_stall = 1 }
       try await clock.sleep(Int.random(in: 12_000...15_000, using: &random))
       worker.faults.set { $0.sync_stall = 0 }
+    case .slowDisk:
+      let delay = [60, 150, 400].randomElement(using: &random)!
+      fault.target = "\(worker.name), each sync by \(delay) ms"
+      worker.faults.set { $0.sync_delay = Int64(delay) * 1_000_000 }
+      try await clock.sleep(Int.random(in: 12_000...15_000, using: &random))
+      worker.faults.set { $0.sync_delay = 0 }
     case .syncError:
       let failures = worker.failures
       worker.faults.set { $0.sync_error = Int64(EIO) }
@@ -116,9 +133,49 @@ struct Nemesis {
         try server.start()
         try await clock.wait(30_000) { await cluster.incompleteness() == nil }
       }
+    case .drain: try await drain(worker)
+    case .splitMerge: fault.target = try await splitAndMerge()
+    case .killEtcd:
+      let member = cluster.etcd.randomElement(using: &random)!
+      fault.target = member.name
+      member.kill9()
+      try await clock.sleep(Int.random(in: 3_000...6_000, using: &random))
+      try member.start()
+    case .loseEtcd:
+      fault.target = "all members"
+      for member in cluster.etcd { member.kill9() }
+      try await clock.sleep(Int.random(in: 3_000...6_000, using: &random))
+      for member in cluster.etcd { try member.start() }
     }
     fault.healed = ClientClock.nanoseconds()
     return fault
+  }
+
+  /// As an operator does it who upgrades a machine.
+  private mutating func drain(_ worker: Server) async throws {
+    let node = try await cluster.node(worker)
+    try await clock.finish(.drain(node), cluster.admin)
+    worker.terminate()
+    try await clock.wait(15_000) { !worker.isRunning }
+    worker.kill9()
+    try worker.start()
+    try await clock.wait(30_000) { await cluster.incompleteness() == nil }
+    try await clock.finish(.undrain(node), cluster.admin)
+  }
+
+  /// Of a partition in the middle, and its halves back into one.
+  private mutating func splitAndMerge() async throws -> String {
+    let before = try await cluster.admin.map()
+    let parent = before.partitions.randomElement(using: &random)!
+    let middle = KeyHash(parent.range.first.rawValue + (parent.range.last.rawValue - parent.range.first.rawValue) / 2)
+    try await clock.finish(.split(parent.id, at: middle), cluster.admin)
+    try await clock.sleep(Int.random(in: 2_000...4_000, using: &random))
+    try await clock.wait(30_000) { await cluster.incompleteness() == nil }
+    let after = try await cluster.admin.map()
+    let halves = after.partitions.filter { $0.range.first >= parent.range.first && $0.range.last <= parent.range.last }
+    guard halves.count == 2 else { throw ChaosError("\(parent.id) was split, and has \(halves.count) parts") }
+    try await clock.finish(.merge(halves[0].id, halves[1].id), cluster.admin)
+    return "\(parent.id)"
   }
 
   /// Keeps a cut up for longer than any goal, so that it is the cluster that ends the gap and not the cut's end.

@@ -74,6 +74,9 @@ public final class AdminClient: @unchecked Sendable {
   /// How the cluster does.
   public func status() async throws -> Status { try await ask(StatusRequest(), for: Status.self) }
 
+  /// How the workers' disks and links do.
+  public func health() async throws -> HealthStatus { try await ask(HealthRequest(), for: HealthStatus.self) }
+
   /// The newest map.
   public func map() async throws -> ClusterMap { try await ask(MapRequest(), for: ClusterMap.self) }
 
