@@ -23,7 +23,9 @@ public enum CoordinatorAnswer: Equatable, Sendable {
   case published(BundlePublished)
   case status(Status)
   case succession(SuccessionCommand)
+  case handOver(HandOverCommand)
   case operationStarted(OperationStarted)
   case operations(Operations)
+  case audit(AuditLog)
   case failure(Failure)
 }

@@ -10,6 +10,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
   case joinRefused(name: String, reason: String)
   case partitionsFounded(count: Int, workers: Int)
   case primaryChanged(PartitionID, from: NodeID?, to: NodeID, Epoch)
+  case handedOver(PartitionID, from: NodeID?, to: NodeID, Epoch)
   case noPrimary(PartitionID)
   case removedFromISR(PartitionID, NodeID, reason: String)
   case addedToISR(PartitionID, NodeID)
@@ -21,7 +22,9 @@ public enum CoordinatorEvent: Equatable, Sendable {
   case operationStarted(OperationID, String, by: String)
   case operationEnded(OperationID, String, OperationRecord.State, note: String)
   case partitionsReplaced([PartitionID], by: [PartitionID], sealedMilliseconds: Int64)
+  case partitionForced(PartitionID, by: PartitionID, NodeID)
   case settingsChanged
+  case settingsDiffer([String])
   case pauseNoticed(milliseconds: Int64)
   case conflict
 
@@ -29,7 +32,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
   public var isWarning: Bool {
     switch self {
     case .operationEnded(_, _, let state, _): state == .failed
-    case .storageReplaced, .nodeGone, .joinRefused, .noPrimary, .pauseNoticed, .conflict: true
+    case .settingsDiffer, .partitionForced, .storageReplaced, .nodeGone, .joinRefused, .noPrimary, .pauseNoticed, .conflict: true
     default: false
     }
   }
@@ -48,6 +51,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
     case .joinRefused: "worker refused"
     case .partitionsFounded: "partitions placed for the first time"
     case .primaryChanged: "primary changed"
+    case .handedOver: "primary handed over"
     case .noPrimary: "partition has no electable replica alive and waits"
     case .removedFromISR: "replica removed from the in-sync set"
     case .addedToISR: "replica added to the in-sync set"
@@ -59,7 +63,10 @@ public enum CoordinatorEvent: Equatable, Sendable {
     case .operationStarted: "operation started"
     case .operationEnded: "operation is over"
     case .partitionsReplaced: "partitions have been replaced by their successors"
+    case .partitionForced: "an operator had a copy take a partition's place; what it lacked is lost"
     case .settingsChanged: "cluster settings changed by the configuration"
+    case .settingsDiffer:
+      "this coordinator's configuration differs from the cluster's settings, which hold: correct the file, or add change_settings: true"
     case .pauseNoticed: "the coordinator was paused; all leases start anew"
     case .conflict: "the store was changed by another coordinator; reading it again"
     }
@@ -74,7 +81,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
     case .nodeGone(let node, let name, let reason): [("node", "\(node)"), ("name", name), ("reason", reason)]
     case .joinRefused(let name, let reason): [("name", name), ("reason", reason)]
     case .partitionsFounded(let count, let workers): [("partitions", "\(count)"), ("workers", "\(workers)")]
-    case .primaryChanged(let partition, let from, let to, let epoch):
+    case .primaryChanged(let partition, let from, let to, let epoch), .handedOver(let partition, let from, let to, let epoch):
       [("partition", "\(partition)"), ("from", from.map { "\($0)" } ?? "none"), ("to", "\(to)"), ("epoch", "\(epoch)")]
     case .noPrimary(let partition): [("partition", "\(partition)")]
     case .removedFromISR(let partition, let node, let reason):
@@ -88,12 +95,14 @@ public enum CoordinatorEvent: Equatable, Sendable {
       [("operation", "\(id)"), ("kind", what), ("by", requester)]
     case .operationEnded(let id, let what, let state, let note):
       [("operation", "\(id)"), ("kind", what), ("state", "\(state)"), ("note", note)]
+    case .partitionForced(let old, let new, let node): [("partition", "\(old)"), ("successor", "\(new)"), ("node", "\(node)")]
     case .pauseNoticed(let milliseconds): [("milliseconds", "\(milliseconds)")]
     case .partitionsReplaced(let parents, let children, let milliseconds):
       [
         ("parents", parents.map { "\($0)" }.joined(separator: " ")), ("children", children.map { "\($0)" }.joined(separator: " ")),
         ("sealed_ms", "\(milliseconds)"),
       ]
+    case .settingsDiffer(let differences): [("differences", differences.joined(separator: ", "))]
     case .settingsChanged, .conflict: []
     }
   }

@@ -45,9 +45,11 @@ public enum CoordinatorRequest: Sendable {
   case bundle(BundleID)
   case status
   case succession(SuccessionReport)
+  case handOver(HandOverReport)
   /// `by` names whoever asks, as its certificate does.
   case startOperation(StartOperation, by: String)
   case operations(OperationID?)
+  case audit
   case abortOperation(OperationID)
 }
 

@@ -20,6 +20,12 @@ extension ClusterDraft {
     }
   }
 
+  /// Whether it is led, or will be by itself.
+  func hasCandidate(_ partition: PartitionRecord) -> Bool {
+    let members = Dictionary(uniqueKeysWithValues: state.nodes.map { ($0.id, $0) })
+    return isServed(partition, members) || candidate(for: partition, members, [:]) != nil
+  }
+
   /// Whether the primary on record is still that node, disk and process, and not given up.
   private func isServed(_ partition: PartitionRecord, _ members: [NodeID: NodeRecord]) -> Bool {
     guard let primary = partition.primary, let node = members[primary.node] else { return false }

@@ -114,9 +114,12 @@ extension CoordinatorCore {
   func liveness(_ now: Int64) -> ClusterDraft.Liveness {
     var liveness = ClusterDraft.Liveness()
     liveness.successions = successions(now)
+    liveness.handOvers = handOvers
+    liveness.handOverFailures = handOverFailures(now)
     for record in state.nodes {
       guard let presence = presences[record.id] else { continue }
       liveness.bundles[record.id] = presence.bundles
+      liveness.reports[record.id] = presence.heartbeat?.replicas
       if record.state == .alive, presence.isDead == nil, !presence.isSuspect(now: now, policy) {
         liveness.fit.insert(record.id)
         if now - presence.joinedAt >= policy.settleMilliseconds { liveness.settled.insert(record.id) }

@@ -4,8 +4,8 @@ import Wire
 enum Permissions {
   static func roles(for kind: FrameKind) -> Set<LinkIdentity.Role> {
     switch kind {
-    case .join, .heartbeat, .isrProposal, .successionReport: [.node]
-    case .publishBundle, .startOperation, .operationsRequest, .abortOperation: [.admin]
+    case .join, .heartbeat, .isrProposal, .successionReport, .handOverReport: [.node]
+    case .publishBundle, .startOperation, .operationsRequest, .abortOperation, .auditRequest: [.admin]
     case .bundleRequest: [.node, .admin]
     case .mapRequest, .watchMap, .statusRequest: [.node, .client, .admin, .coordinator]
     default: []

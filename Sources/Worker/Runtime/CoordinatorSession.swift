@@ -89,7 +89,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   }
 
   /// From any loop. A report that is lost is asked for again.
-  func report(_ report: SuccessionReport) {
+  func report(_ report: some ClusterMessage) {
     loop.execute {
       guard let link = self.link, link.isReady, self.isJoined else { return }
       link.send(report)
@@ -139,6 +139,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
         let answer = try ISRAnswer(reading: payload)
         node.learned(answer.record)
       case .bundleContent: received(try BundleContent(reading: payload))
+      case .handOverCommand: node.take(try HandOverCommand(reading: payload))
       case .successionCommand: node.take(try SuccessionCommand(reading: payload))
       case .failure: failed(try Failure(reading: payload), question)
       default: break
