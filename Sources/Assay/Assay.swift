@@ -11,8 +11,8 @@ struct Assay: AsyncParsableCommand {
       CommandGroup(
         name: "Clusters",
         subcommands: [
-          DevCommand.self, NodeCommand.self, PartitionCommand.self, OperationCommand.self, BundleCommand.self, CertsCommand.self,
-          InspectCommand.self,
+          DevCommand.self, ClusterCommand.self, NodeCommand.self, PartitionCommand.self, OperationCommand.self, AuditCommand.self,
+          BundleCommand.self, CertsCommand.self, InspectCommand.self,
         ]),
       CommandGroup(name: "Data", subcommands: [SubmitCommand.self, GenerateCommand.self, TrainCommand.self, DemoCommand.self]),
     ])

@@ -6,6 +6,7 @@ import Wire
 @Suite struct OperationTests {
   @Test func `an operation is on record, outlives the coordinator's process, and can be given up`() {
     let cluster = TestCluster(workers: 3)
+    cluster.answersHandOvers = false
     cluster.step(.clock(wallMilliseconds: 5_000))
     let id = cluster.start(.drain(cluster.node("w1")), by: "admin ada")!
     let record = cluster.core.state.operation(id)!

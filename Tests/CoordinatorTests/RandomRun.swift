@@ -2,7 +2,7 @@ import Wire
 
 @testable import Coordinator
 
-/// One seed's run: three workers, one partition, minISR 2.
+/// One seed's run: four workers, one partition with three copies that move about, minISR 2.
 final class RandomRun {
   /// A worker's process and disk.
   struct Worker {
@@ -36,13 +36,14 @@ final class RandomRun {
     self.durability = durability
     random = SplitMix(state: seed)
     cluster = TestCluster(workers: 3, durability: durability) { $0.settleMilliseconds = 1_000 }
-    workers = (1...3).map { Worker(name: "w\($0)", storage: UInt64($0)) }
+    cluster.join("w4")
+    workers = (1...4).map { Worker(name: "w\($0)", storage: UInt64($0)) }
     check()
   }
 
   func step() {
-    let index = Int(random.next() % 3)
-    switch random.next() % 16 {
+    let index = Int(random.next() % 4)
+    switch random.next() % 18 {
     case 0: crash(index)
     case 1: wipe(index)
     case 2, 3: start(index)
@@ -53,6 +54,8 @@ final class RandomRun {
     case 12: loseConnection(index)
     case 13: store()
     case 14: cluster.pass(Int64(random.next() % 100), beating: upNames)
+    case 15: operate(index)
+    case 16: cluster.answersHandOvers.toggle()
     default: if random.next() % 8 == 0 { cluster.restartCoordinator(after: 100) } else { cluster.pass(700, beating: upNames) }
     }
     check()
@@ -61,6 +64,10 @@ final class RandomRun {
   /// Everybody comes back, nothing fails any more: the cluster must commit again if an electable replica is left.
   func heal() -> String? {
     cluster.commitsAtOnce = true
+    cluster.answersHandOvers = true
+    for operation in cluster.core.state.openOperations {
+      cluster.step(.request(SessionID(900), correlation: 6, .abortOperation(operation.id)))
+    }
     if cluster.pending != nil { cluster.flush() }
     for index in workers.indices { workers[index].isUp ? rejoin(index) : start(index) }
     for _ in 0..<60 {
@@ -138,6 +145,25 @@ final class RandomRun {
     }
   }
 
+  /// An operator at work.
+  private func operate(_ index: Int) {
+    let node = NodeID(UInt32(index + 1))
+    let other = NodeID(UInt32(random.next() % 4 + 1))
+    let request: OperationRequest
+    switch random.next() % 7 {
+    case 0: request = .drain(node)
+    case 1: request = .undrain(node)
+    case 2: request = .remove(node)
+    case 3: request = .handOver(PartitionID(1), to: node)
+    case 4:
+      guard let open = cluster.core.state.openOperations.last else { return }
+      note("operation \(open.id) is given up")
+      return cluster.step(.request(SessionID(900), correlation: 6, .abortOperation(open.id)))
+    default: request = .move(PartitionID(1), from: node, to: other)
+    }
+    if cluster.start(request) != nil { note("an operator asks for \(request)") }
+  }
+
   // MARK: Replication, as far as the coordinator depends on it
 
   private func me(_ index: Int) -> Member {
@@ -150,6 +176,15 @@ final class RandomRun {
   private func learn(_ index: Int) {
     guard workers[index].isUp else { return }
     let record = cluster.record
+    if !record.replicas.contains(NodeID(UInt32(index + 1))) {
+      // Its copy goes; what it has seen stays.
+      workers[index].held = 0
+      workers[index].durable = 0
+      workers[index].view = nil
+      workers[index].proposed = nil
+      workers[index].seen = max(workers[index].seen, record.epoch)
+      return
+    }
     if record.primary == me(index), record.epoch > workers[index].seen {
       guard workers[index].held == acknowledged else {
         return problem = "\(workers[index].name) leads \(record.epoch) and lacks acknowledged entries"
@@ -190,7 +225,7 @@ final class RandomRun {
     guard workers[index].isUp, let view = workers[index].view else { return }
     if let proposed = workers[index].proposed { return send(.add, proposed, view, from: index) }  // the answer may be lost
     let candidates = workers.indices.filter { other in
-      view.isr(NodeID(UInt32(other + 1)))?.holdsSameData(as: me(other), durability) != true && reaches(me(other), view.epoch)
+      view.replicas.contains(NodeID(UInt32(other + 1))) && view.isr(NodeID(UInt32(other + 1)))?.holdsSameData(as: me(other), durability) != true && reaches(me(other), view.epoch)
     }
     guard let chosen = candidates.first else { return }
     // It catches up first (R9); what it holds then includes everything acknowledged.

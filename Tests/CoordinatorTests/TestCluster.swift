@@ -14,6 +14,8 @@ final class TestCluster {
   var commitsAtOnce = true
   /// A transaction that the store has not answered.
   var pending: (id: TransactionID, transaction: MetadataTransaction)?
+  /// Primaries drain at once when they are asked to hand over.
+  var answersHandOvers = true
   var nextSession: UInt64 = 1
   var sessions: [String: SessionID] = [:]
   let policy: CoordinatorPolicy
@@ -54,11 +56,20 @@ final class TestCluster {
           precondition(pending == nil, "one transaction at a time")
           pending = (id, transaction)
           if commitsAtOnce { inputs.append(storeAnswer()) }
+        case .send(let session, _, .handOver(let command)):
+          actions.append(action)
+          if answersHandOvers, command.action == .pause, let primary = core.state.partition(command.partition)?.primary {
+            inputs.append(.request(session, correlation: 0, .handOver(Self.report(.drained, command, by: primary))))
+          }
         case .reload: inputs.append(.reloaded(try! ClusterState(store)))
         default: actions.append(action)
         }
       }
     }
+  }
+
+  static func report(_ state: HandOverReport.State, _ command: HandOverCommand, by primary: Member) -> HandOverReport {
+    HandOverReport(member: primary, partition: command.partition, version: command.version, state: state, pausedMilliseconds: 12)
   }
 
   /// The store carries the pending transaction out, or refuses it.

@@ -228,6 +228,7 @@ final class CoordinatorHost {
           request = .propose(proposal)
         case .mapRequest: request = .map
         case .watchMap: request = .watch(known: try WatchMap(reading: payload).known)
+        case .handOverReport: request = .handOver(try HandOverReport(reading: payload))
         case .bundleRequest: request = .bundle(try BundleRequest(reading: payload).bundle)
         case .successionReport: request = .succession(try SuccessionReport(reading: payload))
         default: return
@@ -249,6 +250,7 @@ final class CoordinatorHost {
       case .published(let message): link.send(message, correlation: correlation)
       case .status(let message): link.send(message, correlation: correlation)
       case .succession(let message): link.send(message, correlation: correlation)
+      case .handOver(let message): link.send(message, correlation: correlation)
       case .failure(let message): link.send(message, correlation: correlation)
       default: break
       }

@@ -13,6 +13,9 @@ import Testing
   static let merge = Succession(
     operation: OperationID(8), epoch: Epoch(1), parents: [PartitionID(17), PartitionID(18)],
     children: [.init(id: PartitionID(19), range: KeyRange(first: KeyHash(0x1000), last: KeyHash(0x1FFF)))])
+  static let forced = Succession(
+    operation: OperationID(9), epoch: Epoch(1), parents: [PartitionID(3)],
+    children: [.init(id: PartitionID(20), range: KeyRange(first: KeyHash(0x1000), last: KeyHash(0x1FFF)))])
   static let member = Member(node: NodeID(2), storage: StorageID(high: 3, low: 4), incarnation: Incarnation(5))
 
   static let messages: [(name: String, message: any ClusterMessage)] = [
@@ -24,6 +27,7 @@ import Testing
         member: member, succession: split, parents: [.init(partition: PartitionID(3), isPrimary: true, isSealed: true, isDelivered: false)],
         children: [.init(partition: PartitionID(17), digest: 0xAB), .init(partition: PartitionID(18), digest: 0xCD)])
     ),
+    ("succession-force", SuccessionCommand(.force, forced, versions: [RecordVersion(9)])),
     ("start-operation-split", StartOperation(.split(PartitionID(3), at: KeyHash(0x1800)), isDryRun: false, token: 6)),
     ("start-operation-merge", StartOperation(.merge(PartitionID(3), PartitionID(4)), isDryRun: true, token: 6)),
   ]
@@ -61,7 +65,7 @@ import Testing
     }
     #expect(!refuses { _ in })
     #expect(refuses { $0.parents.append(PartitionID(4)) })
-    #expect(refuses { $0.children.removeLast() })
+    #expect(refuses { $0.children = [] })
     #expect(refuses { $0.parents = [PartitionID(17)] })
     #expect(refuses { $0.epoch = .none })
     #expect(refuses { $0.children[1].range = KeyRange(first: KeyHash(0x1801), last: KeyHash(0x1FFF)) })

@@ -38,6 +38,7 @@ struct SuccessionRig {
   /// Transactions in the order in which their decisions first reached a sink: for one card, that of its logs.
   var order: [[UInt8]] = []
   var reports: [SuccessionReport] = []
+  var handOvers: [HandOverReport] = []
   private var intake = IntakeBatch()
 
   init(seed: UInt64, partitions: Int = 1) throws {
@@ -96,13 +97,18 @@ struct SuccessionRig {
     for delivery in output.deliveries { take(delivery, node) }
     for proposal in output.proposals { propose(proposal) }
     reports += output.successions
+    handOvers += output.handOvers
+    for id in output.departed {
+      node.shard.departed(id)
+      node.shard.learned(map, now: now)
+    }
     for part in output.parts { node.shard.adopt(part) }
     for id in output.unborn { node.shard.discard(id) }
     for closed in output.rebuilds { rebuild(closed, node) }
     sync(node)
     if output.rotateSinks {
       let delivered = node.delivered
-      node.shard.reviewSuccessions { delivered[$0] ?? .zero }
+      node.shard.reviewSuccessions(delivered: { delivered[$0] ?? .zero }, now: now)
       node.shard.output.rotateSinks = false
     }
     return true
@@ -233,7 +239,7 @@ struct SuccessionRig {
     for node in nodes where node.isUp {
       node.shard.tick(now: now)
       let delivered = node.delivered
-      node.shard.reviewSuccessions { delivered[$0] ?? .zero }
+      node.shard.reviewSuccessions(delivered: { delivered[$0] ?? .zero }, now: now)
       node.shard.logSinkCursors(now: now) { delivered[$0] ?? .zero }
     }
     settle()
@@ -244,6 +250,40 @@ struct SuccessionRig {
     guard versions.count == succession.parents.count else { return }
     for node in nodes where node.isUp { node.shard.take(SuccessionCommand(action, succession, versions: versions), now: now) }
     settle()
+  }
+
+  /// Asks the primary to pause, and takes time on until it says something.
+  mutating func pause(_ id: PartitionID, for successor: Int) -> HandOverReport? {
+    guard let record = records.first(where: { $0.id == id }), let primary = record.primary else { return nil }
+    handOvers = []
+    let command = HandOverCommand(.pause, id, version: record.version, successor: nodes[successor - 1].member)
+    for _ in 0..<12 where handOvers.isEmpty {
+      peer(primary.node).shard.take(command, now: now)
+      settle()
+      if handOvers.isEmpty { tick(50) }
+    }
+    return handOvers.last
+  }
+
+  /// The coordinator's commit of a hand-over; `leaving` loses its copy in the same step.
+  mutating func elect(_ id: PartitionID, _ successor: Int, leaving: Int? = nil) {
+    let index = records.firstIndex { $0.id == id }!
+    records[index].primary = nodes[successor - 1].member
+    records[index].epoch = records[index].epoch.next
+    records[index].version = records[index].version.next
+    if let leaving {
+      records[index].replicas.removeAll { $0 == NodeID(UInt32(leaving)) }
+      records[index].isr.removeAll { $0.node == NodeID(UInt32(leaving)) }
+    }
+    push()
+  }
+
+  /// A copy is to be made on a node.
+  mutating func place(_ id: PartitionID, on number: Int) {
+    let index = records.firstIndex { $0.id == id }!
+    records[index].replicas.append(NodeID(UInt32(number)))
+    records[index].version = records[index].version.next
+    push()
   }
 
   /// The abort's log entry: a new version of the parents' records, then the word.

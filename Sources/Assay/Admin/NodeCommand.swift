@@ -37,17 +37,20 @@ struct NodeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Take all work off a worker, so that it can be stopped without a gap.",
       discussion: """
-        Other workers, in sync and up to date, take over what it leads; where there are spare workers, its copies move \
-        to them. When nothing depends on it any more, the operation is finished and says so.
+        Other workers, in sync and up to date, take over what it leads, each partition with a pause of a moment. Its copies \
+        stay, so that it is up to date soon after a restart. When nothing depends on it any more, the operation is finished \
+        and says so. With --remove its copies move to other workers first.
         """)
     @Argument(help: "The worker's name.") var name: String
+    @Flag(help: "Move all its copies to other workers too, so that it can be stopped for good.") var remove = false
     @OptionGroup(title: "Cluster") var cluster: ClusterOptions
     @OptionGroup var options: OperationOptions
 
     func run() async throws {
       try await cluster.asAdmin { admin in
         let map = try await admin.map()
-        let request = OperationRequest.drain(try map.node(called: name))
+        let node = try map.node(called: name)
+        let request: OperationRequest = remove ? .remove(node) : .drain(node)
         try await admin.carryOut(request, dryRun: options.dryRun, wait: options.wait, timeout: options.timeout, map)
       }
     }

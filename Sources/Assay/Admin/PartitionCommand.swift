@@ -5,8 +5,8 @@ import Wire
 /// `assay partition`.
 struct PartitionCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "partition", abstract: "Partitions: what they are, splitting one, merging two.",
-    subcommands: [List.self, Split.self, Merge.self])
+    commandName: "partition", abstract: "Partitions: what they are, who leads and holds them, splitting one, merging two.",
+    subcommands: [List.self, HandOver.self, Move.self, Split.self, Merge.self, ForceElection.self])
 
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List the partitions by range.")
@@ -24,6 +24,50 @@ struct PartitionCommand: AsyncParsableCommand {
             "\(partition.id)  \(partition.range)  \(partition.epoch)  led by \(partition.primary.map { name($0.node) } ?? "nobody")"
               + "  copies on \(followers.isEmpty ? "-" : followers.joined(separator: ", "))")
         }
+      }
+    }
+  }
+
+  struct HandOver: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "hand-over", abstract: "Have another in-sync worker lead a partition.",
+      discussion: """
+        The present leader takes no rows of it for a moment, until the other has everything; clients send again by \
+        themselves. If the other does not get there in time, everything stays as it is.
+        """)
+    @Argument(help: "The partition, such as 'p3' or '3'.") var partition: String
+    @Option(help: ArgumentHelp("Name of the worker that is to lead it.", valueName: "NODE")) var to: String
+    @OptionGroup(title: "Cluster") var cluster: ClusterOptions
+    @OptionGroup var options: OperationOptions
+
+    func run() async throws {
+      try await cluster.asAdmin { admin in
+        let map = try await admin.map()
+        let request = OperationRequest.handOver(try map.partition(called: partition).id, to: try map.node(called: to))
+        try await admin.carryOut(request, dryRun: options.dryRun, wait: options.wait, timeout: options.timeout, map)
+      }
+    }
+  }
+
+  struct Move: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Move a partition's copy from one worker to another.",
+      discussion: """
+        The new copy catches up first; when it is in sync, the old one leaves. At no moment are there fewer copies in sync \
+        than before. If the old one leads, the new one leads from then on.
+        """)
+    @Argument(help: "The partition, such as 'p3' or '3'.") var partition: String
+    @Option(help: ArgumentHelp("Name of the worker whose copy goes.", valueName: "NODE")) var from: String
+    @Option(help: ArgumentHelp("Name of the worker that gets one.", valueName: "NODE")) var to: String
+    @OptionGroup(title: "Cluster") var cluster: ClusterOptions
+    @OptionGroup var options: OperationOptions
+
+    func run() async throws {
+      try await cluster.asAdmin { admin in
+        let map = try await admin.map()
+        let request = OperationRequest.move(
+          try map.partition(called: partition).id, from: try map.node(called: from), to: try map.node(called: to))
+        try await admin.carryOut(request, dryRun: options.dryRun, wait: options.wait, timeout: options.timeout, map)
       }
     }
   }
@@ -60,6 +104,41 @@ struct PartitionCommand: AsyncParsableCommand {
         throw OneLine("'\(text)' is no key: give 16 hexadecimal digits, such as those that 'assay partition list' shows")
       }
       return KeyHash(value)
+    }
+  }
+
+  struct ForceElection: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "force-election", abstract: "Have a copy go on that may lack acknowledged decisions, where no other can.",
+      discussion: """
+        For a partition that nobody leads because every copy that holds everything is gone for good, or, with durability \
+        'replicated', because the power failed everywhere. Look at --dry-run first: it says what may be lost. The keys go on \
+        under a new partition id. The reason is kept in the audit log.
+        """)
+    @Argument(help: "The partition, such as 'p3' or '3'.") var partition: String
+    @Option(help: ArgumentHelp("Name of the worker whose copy goes on.", valueName: "NODE")) var node: String
+    @Option(help: ArgumentHelp("Why, for the audit log.", valueName: "TEXT")) var reason: String
+    @Flag(help: "Acknowledged decisions may be lost, and that is accepted.") var yes = false
+    @OptionGroup(title: "Cluster") var cluster: ClusterOptions
+    @OptionGroup var options: OperationOptions
+
+    func run() async throws {
+      try await cluster.asAdmin { admin in
+        let map = try await admin.map()
+        let request = OperationRequest.forceElection(
+          try map.partition(called: partition).id, try map.node(called: node), reason: reason)
+        guard yes || options.dryRun else {
+          for line in OperationText.lines(try await admin.plan(request)) { print(line) }
+          throw OneLine("nothing was done: give --yes if what may be lost is accepted")
+        }
+        try await admin.carryOut(request, dryRun: options.dryRun, wait: options.wait, timeout: options.timeout, map)
+      }
+    }
+
+    func validate() throws {
+      guard !reason.allSatisfy(\.isWhitespace), reason.utf8.count <= OperationRequest.reasonLength else {
+        throw ValidationError("--reason: say why, in at most \(OperationRequest.reasonLength) bytes")
+      }
     }
   }
 

@@ -25,7 +25,9 @@ public enum CoordinatorAnswer: Equatable, Sendable {
   case status(Status)
   case healthStatus(HealthStatus)
   case succession(SuccessionCommand)
+  case handOver(HandOverCommand)
   case operationStarted(OperationStarted)
   case operations(Operations)
+  case audit(AuditLog)
   case failure(Failure)
 }

@@ -20,6 +20,8 @@ extension CoordinatorCore {
       }
     case .status: answer(.status(status(now)))
     case .succession(let report): heard(report, session, now, &actions)
+    case .handOver(let report): heard(report, session, now)
+    case .audit: answer(.audit(AuditLog(state.audit)))
     case .operations(let id): answer(operations(id))
     case .startOperation(let start, _) where start.isDryRun:
       switch ClusterDraft(state, liveness(now)).plan(start.request) {

@@ -7,7 +7,7 @@ import Wire
 /// answered or told to anybody before it is durable. No timer grants anything: a lease that passes only lets a record
 /// be changed.
 public struct CoordinatorCore: Sendable {
-  public let policy: CoordinatorPolicy
+  public private(set) var policy: CoordinatorPolicy
   /// As committed.
   public internal(set) var state: ClusterState
 
@@ -21,6 +21,9 @@ public struct CoordinatorCore: Sendable {
   var watchers: [SessionID: Watcher] = [:]
   /// Of the splits and merges under way.
   var successions: [OperationID: SuccessionProgress] = [:]
+  /// Planned hand-overs under way, and those that came to nothing.
+  var handOvers: [PartitionID: HandOverProgress] = [:]
+  var handOverFailures: [PartitionID: HandOverFailure] = [:]
 
   /// Requests for changes, in order of arrival.
   var waiting: [Waiting] = []
@@ -31,6 +34,8 @@ public struct CoordinatorCore: Sendable {
   /// The wall clock less the clock of `step`, for what people read.
   var wallOffset: Int64 = 0
   private var lastStep: Int64
+  /// What the configuration has otherwise than the cluster, to be told once.
+  private var differences: [String] = []
   private var lastReview: Int64 = .min / 2
 
   /// To where the commit under way leads.
@@ -62,12 +67,20 @@ public struct CoordinatorCore: Sendable {
     self.state = state
     self.policy = policy
     lastStep = now
+    if !policy.changesSettings, policy.settings != state.settings {
+      differences = policy.settings.differences(from: state.settings)
+      self.policy.settings = state.settings
+    }
     watchNewNodes(now)
   }
 
   /// Takes one input and appends what is to be done to `actions`, which the caller empties.
   public mutating func step(_ input: CoordinatorInput, now: Int64, _ actions: inout [CoordinatorAction]) {
     noticePause(now, &actions)
+    if !differences.isEmpty {
+      actions.append(.note(.settingsDiffer(differences)))
+      differences = []
+    }
     switch input {
     case .request(let session, let correlation, let request):
       take(session, correlation, request, now, &actions)
@@ -86,6 +99,7 @@ public struct CoordinatorCore: Sendable {
     if case .idle = phase { advance(now, &actions) }
     pushMaps(now, &actions)
     driveSuccessions(now, &actions)
+    driveHandOvers(now, &actions)
   }
 
   /// R11: when the coordinator itself has slept, it has heard nobody because it did not listen.
@@ -108,6 +122,7 @@ public struct CoordinatorCore: Sendable {
     applySettings(&draft)
     giveUpDead(&draft)
     takeWaiting(&draft, now)
+    draft.settleHandOvers()
     draft.failOver()
     draft.bootstrap(policy)
     draft.activateCandidate()
@@ -117,6 +132,8 @@ public struct CoordinatorCore: Sendable {
       draft.reviewReplicas(policy)
       draft.handBackPrimaries(policy)
     }
+    begin(draft.wantedHandOvers, now)
+    cancelHandOvers(draft.cancelledHandOvers, &actions)
     guard let transaction = draft.transaction() else {
       carryOut(draft.effects, now, &actions)
       return
@@ -165,7 +182,9 @@ public struct CoordinatorCore: Sendable {
         switch draft.start(start, by: requester, wall: now + wallOffset) {
         case .success(let (id, plan)):
           draft.effects.append(.operationStarted(session, correlation: correlation, id, plan))
-        case .failure(let failure): draft.effects.append(.failed(session, correlation: correlation, failure))
+        case .failure(let failure):
+          draft.refused(start.request, by: requester, failure, wall: now + wallOffset)
+          draft.effects.append(.failed(session, correlation: correlation, failure))
         }
       case .abortOperation(let id):
         if let failure = draft.abort(id, wall: now + wallOffset) {
@@ -173,7 +192,7 @@ public struct CoordinatorCore: Sendable {
         } else {
           draft.effects.append(.operationAborted(session, correlation: correlation, id))
         }
-      case .heartbeat, .health, .healthStatus, .map, .watch, .bundle, .status, .operations, .succession:
+      case .heartbeat, .health, .healthStatus, .map, .watch, .bundle, .status, .operations, .succession, .handOver, .audit:
         preconditionFailure("only requests for changes wait")
       }
     }
@@ -234,6 +253,7 @@ public struct CoordinatorCore: Sendable {
     precondition(newer.revision >= state.revision, "the store's revision only rises")
     phase = .idle
     state = newer
+    if !policy.changesSettings { policy.settings = newer.settings }
     isReviewDue = true
     watchNewNodes(now)
   }

@@ -11,6 +11,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
   case conditionChanged(NodeID, name: String, NodeCondition, HealthReport.Disk)
   case partitionsFounded(count: Int, workers: Int)
   case primaryChanged(PartitionID, from: NodeID?, to: NodeID, Epoch)
+  case handedOver(PartitionID, from: NodeID?, to: NodeID, Epoch)
   case noPrimary(PartitionID)
   case removedFromISR(PartitionID, NodeID, reason: String)
   case addedToISR(PartitionID, NodeID)
@@ -22,7 +23,9 @@ public enum CoordinatorEvent: Equatable, Sendable {
   case operationStarted(OperationID, String, by: String)
   case operationEnded(OperationID, String, OperationRecord.State, note: String)
   case partitionsReplaced([PartitionID], by: [PartitionID], sealedMilliseconds: Int64)
+  case partitionForced(PartitionID, by: PartitionID, NodeID)
   case settingsChanged
+  case settingsDiffer([String])
   case pauseNoticed(milliseconds: Int64)
   case conflict
 
@@ -31,7 +34,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
     switch self {
     case .operationEnded(_, _, let state, _): state == .failed
     case .conditionChanged(_, _, let condition, _): condition != .well
-    case .storageReplaced, .nodeGone, .joinRefused, .noPrimary, .pauseNoticed, .conflict: true
+    case .settingsDiffer, .partitionForced, .storageReplaced, .nodeGone, .joinRefused, .noPrimary, .pauseNoticed, .conflict: true
     default: false
     }
   }
@@ -53,6 +56,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
     case .conditionChanged: "worker limps: it is much slower than the others"
     case .partitionsFounded: "partitions placed for the first time"
     case .primaryChanged: "primary changed"
+    case .handedOver: "primary handed over"
     case .noPrimary: "partition has no electable replica alive and waits"
     case .removedFromISR: "replica removed from the in-sync set"
     case .addedToISR: "replica added to the in-sync set"
@@ -64,7 +68,10 @@ public enum CoordinatorEvent: Equatable, Sendable {
     case .operationStarted: "operation started"
     case .operationEnded: "operation is over"
     case .partitionsReplaced: "partitions have been replaced by their successors"
+    case .partitionForced: "an operator had a copy take a partition's place; what it lacked is lost"
     case .settingsChanged: "cluster settings changed by the configuration"
+    case .settingsDiffer:
+      "this coordinator's configuration differs from the cluster's settings, which hold: correct the file, or add change_settings: true"
     case .pauseNoticed: "the coordinator was paused; all leases start anew"
     case .conflict: "the store was changed by another coordinator; reading it again"
     }
@@ -84,7 +91,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
         ("sync_us", "\(disk.medianMicroseconds)"),
       ]
     case .partitionsFounded(let count, let workers): [("partitions", "\(count)"), ("workers", "\(workers)")]
-    case .primaryChanged(let partition, let from, let to, let epoch):
+    case .primaryChanged(let partition, let from, let to, let epoch), .handedOver(let partition, let from, let to, let epoch):
       [("partition", "\(partition)"), ("from", from.map { "\($0)" } ?? "none"), ("to", "\(to)"), ("epoch", "\(epoch)")]
     case .noPrimary(let partition): [("partition", "\(partition)")]
     case .removedFromISR(let partition, let node, let reason):
@@ -98,12 +105,14 @@ public enum CoordinatorEvent: Equatable, Sendable {
       [("operation", "\(id)"), ("kind", what), ("by", requester)]
     case .operationEnded(let id, let what, let state, let note):
       [("operation", "\(id)"), ("kind", what), ("state", "\(state)"), ("note", note)]
+    case .partitionForced(let old, let new, let node): [("partition", "\(old)"), ("successor", "\(new)"), ("node", "\(node)")]
     case .pauseNoticed(let milliseconds): [("milliseconds", "\(milliseconds)")]
     case .partitionsReplaced(let parents, let children, let milliseconds):
       [
         ("parents", parents.map { "\($0)" }.joined(separator: " ")), ("children", children.map { "\($0)" }.joined(separator: " ")),
         ("sealed_ms", "\(milliseconds)"),
       ]
+    case .settingsDiffer(let differences): [("differences", differences.joined(separator: ", "))]
     case .settingsChanged, .conflict: []
     }
   }

@@ -47,9 +47,11 @@ public enum CoordinatorRequest: Sendable {
   case status
   case healthStatus
   case succession(SuccessionReport)
+  case handOver(HandOverReport)
   /// `by` names whoever asks, as its certificate does.
   case startOperation(StartOperation, by: String)
   case operations(OperationID?)
+  case audit
   case abortOperation(OperationID)
 }
 

@@ -3,6 +3,9 @@ import Wire
 /// What the operator decides about the coordinator's own conduct; the cluster's settings are in `ClusterSettings`.
 public struct CoordinatorPolicy: Sendable {
   public var settings: ClusterSettings
+  /// Whether `settings` become the cluster's where they differ. False for one of several coordinators, whose files may
+  /// differ by mistake: it goes by the cluster's, and says so.
+  public var changesSettings = true
   /// Partitions to found, 1 to `ClusterLimit.partitions`. Has no effect on a cluster that has its partitions.
   public var partitions: Int
   /// Workers to wait for before the partitions are placed, at least `settings.minInSync`.
@@ -41,6 +44,18 @@ public struct CoordinatorPolicy: Sendable {
   public var successionMilliseconds: Int64 = 100
   /// A split or a merge that is not done after this is given up: clients wait for its keys.
   public var sealedMillisecondsMax: Int64 = 5_000
+
+  /// Copies that moves make at a time, in the whole cluster.
+  public var movesMax = 4
+  /// Planned hand-overs under way at a time.
+  public var handOversMax = 8
+  /// Distance between two askings of a primary to hand over.
+  public var handOverResendMilliseconds: Int64 = 100
+  /// A hand-over that is not done after this is given up, and tried again after a rest that grows with each failure.
+  public var handOverMillisecondsMax: Int64 = 1_000
+  public var handOverRestMilliseconds: Int64 = 1_000
+  /// Failures in a row after which a hand-over that was asked for is given up.
+  public var handOverTries = 3
 
   /// Requests that may wait for a commit; more are refused as `busy`.
   public static let waitingMax = 65_536

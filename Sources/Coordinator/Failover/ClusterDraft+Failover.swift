@@ -26,6 +26,12 @@ extension ClusterDraft {
     }
   }
 
+  /// Whether it is led, or will be by itself.
+  func hasCandidate(_ partition: PartitionRecord) -> Bool {
+    let members = Dictionary(uniqueKeysWithValues: state.nodes.map { ($0.id, $0) })
+    return isServed(partition, members) || candidate(for: partition, members, [:]) != nil
+  }
+
   /// Whether no commit is to wait for this member: it may not answer for long, or never.
   private func isLost(_ member: Member, _ members: [NodeID: NodeRecord]) -> Bool {
     members[member.node]?.state == .gone || liveness.stalled.contains(member.node)

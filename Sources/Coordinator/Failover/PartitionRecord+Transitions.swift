@@ -48,10 +48,17 @@ extension PartitionRecord {
   /// R4: a refusal raises the version, so that the proposer knows that its proposal can't be accepted any more.
   mutating func refuse() { version = version.next }
 
-  /// A copy to be made on `node`.
-  mutating func place(_ node: NodeID) {
+  /// A copy to be made on `node`, with the preference of the one that it is to replace, or the least.
+  mutating func place(_ node: NodeID, before other: NodeID? = nil) {
     precondition(!replicas.contains(node))
-    replicas.append(node)
+    replicas.insert(node, at: other.flatMap(replicas.firstIndex) ?? replicas.endIndex)
+    version = version.next
+  }
+
+  /// From now on `node`, which has a copy, is the one that leads whenever it can.
+  mutating func prefer(_ node: NodeID) {
+    guard let place = replicas.firstIndex(of: node) else { preconditionFailure("\(id): \(node) has no copy") }
+    replicas.insert(replicas.remove(at: place), at: 0)
     version = version.next
   }
 

@@ -7,6 +7,10 @@ struct ClusterDraft {
   var liveness: Liveness
   /// Carried out after the commit, in order.
   var effects: [Effect] = []
+  /// Planned hand-overs to be begun or gone on with, with their successors.
+  var wantedHandOvers: [PartitionID: Member] = [:]
+  /// Of operations that were given up.
+  var cancelledHandOvers: Set<PartitionID> = []
 
   private let base: ClusterState
   private var changedNodes: Set<NodeID> = []
@@ -62,6 +66,12 @@ struct ClusterDraft {
   mutating func forgetOperation(_ id: OperationID) {
     state.operations.removeAll { $0.id == id }
     changedOperations.insert(id)
+  }
+
+  mutating func appendAudit(_ record: AuditRecord) {
+    precondition(record.number == (state.audit.last?.number ?? 0) + 1, "the audit log has no gaps")
+    state.audit.append(record)
+    if state.audit.count > Self.auditMax { state.audit.removeFirst(state.audit.count - Self.auditMax) }
   }
 
   mutating func found(_ partitions: [PartitionRecord]) {
@@ -122,6 +132,9 @@ struct ClusterDraft {
         remove(.operation(id))
       }
     }
+    let audited = base.audit.last?.number ?? 0
+    for record in state.audit where record.number > audited { replace(.audit(record.number), record.encoded) }
+    if let oldest = state.audit.first?.number { for record in base.audit where record.number < oldest { remove(.audit(record.number)) } }
     if state.rollout != base.rollout { replace(.rollout, state.rollout.encoded) }
     if state.settings != base.settings { replace(.settings, state.settings.encoded) }
     for bundle in bundlesToStore { replace(.bundle(bundle.id), bundle.contents) }
@@ -171,7 +184,12 @@ extension ClusterDraft {
     var settled: Set<NodeID> = []
     /// Nodes gone for so long that their replicas are placed anew.
     var lost: Set<NodeID> = []
+    /// What the nodes have last said of their copies.
+    var reports: [NodeID: [ReplicaReport]] = [:]
     /// What the workers have said of splits and merges under way.
     var successions: [OperationID: SuccessionProgress] = [:]
+    /// Planned hand-overs under way, and those that came to nothing.
+    var handOvers: [PartitionID: HandOverProgress] = [:]
+    var handOverFailures: [PartitionID: HandOverFailure] = [:]
   }
 }

@@ -13,6 +13,8 @@ public struct ClusterState: Equatable, Sendable {
   public internal(set) var nextPartition: PartitionID
   /// Ascending by id: those under way, and the newest of those that are over.
   public internal(set) var operations: [OperationRecord]
+  /// What operators have asked for, ascending by number.
+  public internal(set) var audit: [AuditRecord]
   /// Bundles in the store.
   public internal(set) var bundles: Set<BundleID>
   /// The store's.
@@ -39,6 +41,7 @@ public struct ClusterState: Equatable, Sendable {
     nodes = []
     partitions = []
     operations = []
+    audit = []
     bundles = []
     revision = snapshot.revision
     revisions = snapshot.entries.mapValues(\.revision)
@@ -49,6 +52,8 @@ public struct ClusterState: Equatable, Sendable {
         partitions.append(try Self.value(key, snapshot))
       } else if key.text.hasPrefix(MetadataKey.operationPrefix) {
         operations.append(try Self.value(key, snapshot))
+      } else if key.text.hasPrefix(MetadataKey.auditPrefix) {
+        audit.append(try Self.value(key, snapshot))
       } else if key.text.hasPrefix(MetadataKey.bundlePrefix), let id = BundleID(key.text.dropFirst(MetadataKey.bundlePrefix.count)) {
         bundles.insert(id)
       } else if ![.cluster, .settings, .rollout, .nextPartition].contains(key) {

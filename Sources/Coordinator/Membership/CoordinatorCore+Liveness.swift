@@ -117,9 +117,12 @@ extension CoordinatorCore {
     liveness.stalled = stalled
     liveness.limping = limping
     liveness.cuts = cuts(now)
+    liveness.handOvers = handOvers
+    liveness.handOverFailures = handOverFailures(now)
     for record in state.nodes {
       guard let presence = presences[record.id] else { continue }
       liveness.bundles[record.id] = presence.bundles
+      liveness.reports[record.id] = presence.heartbeat?.replicas
       if record.state == .alive, presence.isDead == nil, !presence.isSuspect(now: now, policy), !liveness.stalled.contains(record.id) {
         liveness.fit.insert(record.id)
         let wellSince = max(presence.joinedAt, healths[record.id]?.since ?? .min)

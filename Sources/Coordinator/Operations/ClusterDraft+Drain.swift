@@ -11,7 +11,7 @@ extension ClusterDraft {
 
   func planDrain(_ node: NodeID) -> Result<OperationPlan, Failure> {
     guard let record = state.node(node) else { return .failure(Self.unknown(node)) }
-    if let other = state.openOperations.first(where: { $0.request == .drain(node) }) {
+    if let other = state.openOperations.first(where: { $0.request == .drain(node) || $0.request == .remove(node) }) {
       return .failure(Failure(.conflict, "'\(record.name)' is being drained already, by operation \(other.id)"))
     }
     var steps = ["\(record.name) takes no new role"]
@@ -50,12 +50,16 @@ extension ClusterDraft {
   /// Ends the drain under way, too.
   mutating func undrain(_ node: NodeID, by id: OperationID) {
     updateNode(node) { $0.draining = false }
-    for record in state.openOperations where record.request == .drain(node) { end(record.id, .aborted, "taken back by operation \(id)") }
+    for record in state.openOperations where record.request == .drain(node) || record.request == .remove(node) {
+      abortChildren(of: record.id)
+      end(record.id, .aborted, "taken back by operation \(id.rawValue)")
+    }
   }
 
   mutating func advanceDrain(_ record: OperationRecord, _ node: NodeID, _ policy: CoordinatorPolicy) {
     let leads = state.partitions.filter { $0.primary?.node == node }
     if !leads.isEmpty {
+      handOver(leads, from: node, policy)
       let stuck = leads.filter { heirs(of: $0, besides: node).isEmpty }
       var note = "leads \(leads.count) partitions still"
       if let first = stuck.first { note += "; \(stuck.count) have no other replica in sync, such as \(first.id)" }
@@ -67,6 +71,27 @@ extension ClusterDraft {
         record.id, phase: Phase.safety, "not safe to stop: \(needed.count) partitions need its copy to commit, such as \(first.id)")
     }
     finish(record.id, "safe to stop \(state.name(node))")
+  }
+
+  /// Asks for as many hand-overs as may be under way, each to whoever leads least.
+  mutating func handOver(_ leads: [PartitionRecord], from node: NodeID, _ policy: CoordinatorPolicy) {
+    var counts = state.partitions.reduce(into: [NodeID: Int]()) { counts, partition in
+      if let primary = partition.primary { counts[primary.node, default: 0] += 1 }
+    }
+    for (id, progress) in liveness.handOvers where state.partition(id)?.primary?.node == node {
+      counts[progress.successor.node, default: 0] += 1
+    }
+    for partition in leads {
+      let known = liveness.handOvers[partition.id]?.successor.node
+      let heirs = heirs(of: partition, besides: node)
+      guard let heir = heirs.first(where: { $0 == known }) ?? heirs.min(by: { counts[$0] ?? 0 < counts[$1] ?? 0 }) else { continue }
+      wantHandOver(partition.id, to: heir, policy)
+      if wantedHandOvers[partition.id] != nil, known == nil { counts[heir, default: 0] += 1 }
+    }
+  }
+
+  mutating func cancelHandOvers(from node: NodeID) {
+    cancelledHandOvers.formUnion(liveness.handOvers.keys.filter { state.partition($0)?.primary?.node == node })
   }
 
   /// In-sync replicas that may lead the partition in place of `node`, best first.

@@ -13,44 +13,56 @@ extension ClusterDraft {
     case .undrain(let node): planUndrain(node)
     case .split(let id, let at): planSplit(id, at: at)
     case .merge(let a, let b): planMerge(a, b)
-    case .move, .handOver, .forceElection: .failure(Self.unsupported(request))
+    case .handOver(let id, let node): planHandOver(id, to: node)
+    case .move(let id, let from, let to): planMove(id, from: from, to: to)
+    case .remove(let node): planRemove(node)
+    case .rebalance: planRebalance()
+    case .forceElection(let id, let node, let reason): planForced(id, node, reason)
     }
   }
 
   /// The first step, in the transaction that records the operation.
   private mutating func begin(_ id: OperationID, _ request: OperationRequest) {
     switch request {
-    case .drain(let node): beginDrain(node)
+    case .drain(let node), .remove(let node): beginDrain(node)
     case .undrain(let node): undrain(node, by: id)
-    case .split, .merge: beginSuccession(id, request)
-    case .move, .handOver, .forceElection: break
+    case .split, .merge, .forceElection: beginSuccession(id, request)
+    case .move, .handOver, .rebalance: break
     }
   }
 
   /// The next step, if it may be taken now.
-  private mutating func advance(_ record: OperationRecord, _ policy: CoordinatorPolicy) {
+  private mutating func advance(_ record: OperationRecord, _ policy: CoordinatorPolicy, wall: Int64) {
     switch record.request {
     case .drain(let node): advanceDrain(record, node, policy)
     case .undrain: finish(record.id)
-    case .split, .merge: advanceSuccession(record)
-    case .move, .handOver, .forceElection: end(record.id, .failed, "not supported")
+    case .split, .merge, .forceElection: advanceSuccession(record)
+    case .handOver(let id, let node): advanceHandOver(record, id, node, policy)
+    case .move(let id, let from, let to): advanceMove(record, id, from, to, policy)
+    case .remove(let node): advanceRemove(record, node, policy, wall: wall)
+    case .rebalance: advanceRebalance(record, policy, wall: wall)
     }
   }
 
   /// Takes back what was begun. Nil: given up; else what stands against it.
   private mutating func giveUp(_ record: OperationRecord) -> Failure? {
     switch record.request {
-    case .drain(let node):
+    case .drain(let node), .remove(let node):
       updateNode(node) { $0.draining = false }
+      abortChildren(of: record.id)
+      cancelHandOvers(from: node)
       end(record.id, .aborted, "given up; \(state.name(node)) may have work again")
-    case .split, .merge: abortSuccession(record)
-    case .undrain, .move, .handOver, .forceElection: end(record.id, .aborted, "given up")
+    case .split, .merge, .forceElection: abortSuccession(record)
+    case .handOver(let id, _):
+      cancelledHandOvers.insert(id)
+      end(record.id, .aborted, "given up")
+    case .move(let id, _, let to): abortMove(record, id, to)
+    case .rebalance:
+      abortChildren(of: record.id)
+      end(record.id, .aborted, "given up; what has moved stays where it is")
+    case .undrain: end(record.id, .aborted, "given up")
     }
     return nil
-  }
-
-  private static func unsupported(_ request: OperationRequest) -> Failure {
-    Failure(.malformed, "this coordinator does not do '\(request.name)': it is of an older version")
   }
 
   // MARK: The same for all kinds
@@ -72,6 +84,7 @@ extension ClusterDraft {
       OperationRecord(
         id: id, request: start.request, requester: Self.cut(requester), startedAt: wall, token: start.token))
     note(.operationStarted(id, start.request.name, by: requester))
+    audit(state.operation(id)!, "began", wall: wall)
     begin(id, start.request)
     return .success((id, plan))
   }
@@ -90,9 +103,10 @@ extension ClusterDraft {
 
   /// Takes every operation under way as far as it can go now, and forgets the oldest of those that are over.
   mutating func advanceOperations(_ policy: CoordinatorPolicy, wall: Int64) {
-    for record in state.openOperations { advance(record, policy) }
+    for record in state.openOperations { advance(record, policy, wall: wall) }
     for record in state.operations where record.state.isOver && record.endedAt == 0 {
       updateOperation(record.id) { $0.endedAt = max(wall, 1) }
+      audit(record, "\(record.state): \(record.note)", wall: wall)
       note(.operationEnded(record.id, record.request.name, record.state, note: record.note))
     }
     var ended = state.operations.filter { $0.state.isOver && !$0.request.isAudited }
@@ -110,6 +124,11 @@ extension ClusterDraft {
       return Failure(.conflict, "operation \(id) (\(record.request.name)) is over: it is \(record.state)")
     }
     return giveUp(record)
+  }
+
+  /// A refusal that the audit log has to know of: what was asked for may cost acknowledged data.
+  mutating func refused(_ request: OperationRequest, by requester: String, _ failure: Failure, wall: Int64) {
+    if request.isAudited { audit(requester, describe(request), "refused: \(failure.message)", wall: wall) }
   }
 
   mutating func finish(_ id: OperationID, _ note: String = "done") { end(id, .finished, note) }

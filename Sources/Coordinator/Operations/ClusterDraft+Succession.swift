@@ -59,7 +59,7 @@ extension ClusterDraft {
     return OperationPlan(steps: steps, toleratedNow: tolerated, toleratedMeanwhile: tolerated, toleratedAfter: tolerated)
   }
 
-  private static func unknown(_ id: PartitionID) -> Failure { Failure(.notFound, "there is no partition \(id) here") }
+  static func unknown(_ id: PartitionID) -> Failure { Failure(.notFound, "there is no partition \(id) here") }
 
   private func unready(_ parents: [PartitionRecord]) -> Failure? {
     for parent in parents {
@@ -94,6 +94,9 @@ extension ClusterDraft {
       let parents = inOrder(a, b)
       let range = KeyRange(first: state.partition(parents[0])!.range.first, last: state.partition(parents[1])!.range.last)
       succession = Succession(operation: id, epoch: epoch, parents: parents, children: [.init(id: takePartitionID(), range: range)])
+    case .forceElection(let parent, _, _):
+      succession = Succession(
+        operation: id, epoch: epoch, parents: [parent], children: [.init(id: takePartitionID(), range: state.partition(parent)!.range)])
     default: preconditionFailure("\(request.name) makes no successors")
     }
     updateOperation(id) {
@@ -111,6 +114,9 @@ extension ClusterDraft {
     }
     let parents = succession.parents.compactMap(state.partition)
     guard parents.count == succession.parents.count else { return end(record.id, .failed, "a partition of it is gone") }
+    if case .forceElection(_, let node, _) = record.request {
+      return advanceForced(record, node, succession, parents[0], progress)
+    }
     switch standing(parents, succession, progress) {
     case .ready(let members): succeed(record.id, succession, parents, members, progress)
     case .waiting(let why):
@@ -126,11 +132,13 @@ extension ClusterDraft {
     unwind(record.id, succession, "given up")
   }
 
-  private mutating func unwind(_ id: OperationID, _ succession: Succession, _ why: String) {
+  mutating func unwind(_ id: OperationID, _ succession: Succession, _ why: String) {
     for parent in succession.parents {
       guard let index = state.partitionIndex(parent) else { continue }
       updatePartition(at: index) { $0.refuse() }
     }
+    // Nothing is sealed: a copy that was made already is forgotten when its worker reminds of it.
+    if succession.isForced { return end(id, .aborted, why) }
     updateOperation(id) {
       $0.state = .aborting
       $0.phase = Phase.unsealing

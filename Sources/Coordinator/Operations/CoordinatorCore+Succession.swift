@@ -37,8 +37,10 @@ extension CoordinatorCore {
       if isDue, parents.count == succession.parents.count {
         progress.lastSent = now
         progress.isAbortSent = isAborting
-        let command = SuccessionCommand(isAborting ? .abort : .prepare, succession, versions: parents.map(\.version))
-        for node in Set(parents.flatMap(\.replicas)).sorted() {
+        let chosen: NodeID? = if case .forceElection(_, let node, _) = record.request { node } else { nil }
+        let action: SuccessionCommand.Action = isAborting ? .abort : chosen == nil ? .prepare : .force
+        let command = SuccessionCommand(action, succession, versions: parents.map(\.version))
+        for node in chosen.map({ [$0] }) ?? Set(parents.flatMap(\.replicas)).sorted() {
           guard let session = presences[node]?.session else { continue }
           actions.append(.send(session, correlation: 0, .succession(command)))
         }

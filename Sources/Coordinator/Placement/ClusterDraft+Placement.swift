@@ -31,9 +31,9 @@ extension ClusterDraft {
     for index in state.partitions.indices {
       let partition = state.partitions[index]
       let present = partition.replicas.filter { !liveness.lost.contains($0) }
-      if partition.isr.count >= state.settings.replicas, let spare = spare(partition) {
-        updatePartition(at: index) { $0.drop(spare) }
-        note(.replicaDropped(partition.id, spare))
+      if partition.isr.count >= state.settings.replicas, spare(partition) != nil, let primary = partition.primary {
+        // It leaves when the epoch changes (`settleHandOvers`).
+        wantHandOver(partition.id, to: primary.node, policy)
       } else if present.count < state.settings.replicas, partition.replicas.count < ClusterLimit.replicas,
         learners < policy.learnersMax, let primary = partition.primary, liveness.fit.contains(primary.node),
         let node = placement.add(to: partition.replicas)
@@ -46,18 +46,22 @@ extension ClusterDraft {
   }
 
   /// A replica beyond the number wanted, which nothing depends on.
-  private func spare(_ partition: PartitionRecord) -> NodeID? {
-    guard partition.replicas.count > state.settings.replicas else { return nil }
+  func spare(_ partition: PartitionRecord) -> NodeID? {
+    guard partition.replicas.count > state.settings.replicas, !isMoving(partition.id) else { return nil }
     return partition.replicas.last { partition.electable($0) == nil && liveness.lost.contains($0) }
       ?? partition.replicas.last { partition.electable($0) == nil }
+  }
+
+  /// Whether an operation is copying it at the moment.
+  func isMoving(_ id: PartitionID) -> Bool {
+    state.openOperations.contains { if case .move(id, _, _) = $0.request { true } else { false } }
   }
 
   /// Hands primaries back to the nodes that placement prefers, a few at a time, once those are settled and in sync with a
   /// full set.
   mutating func handBackPrimaries(_ policy: CoordinatorPolicy) {
     var left = policy.handBacksPerReview
-    for index in state.partitions.indices where left > 0 {
-      let partition = state.partitions[index]
+    for partition in state.partitions where left > 0 {
       guard partition.isr.count == partition.replicas.count, let primary = partition.primary,
         let preferred = partition.replicas.first(where: isHandBackTarget), preferred != primary.node,
         let node = state.node(preferred), let known = partition.isr(preferred),
@@ -66,7 +70,7 @@ extension ClusterDraft {
       else { continue }
       // A node that is itself no better a choice than the present one is left alone.
       guard isOutranked(primary.node, by: preferred, partition) else { continue }
-      elect(node.member, at: index, dropping: [], reason: "handed back")
+      wantHandOver(partition.id, to: node.id, policy)
       left -= 1
     }
   }

@@ -29,14 +29,14 @@ struct ReplicaPlacement {
   }
 
   /// One more node for a partition that is on `present`; nil when all nodes have it.
-  mutating func add(to present: [NodeID]) -> NodeID? {
-    guard let node = substitute(for: present) else { return nil }
+  mutating func add(to present: [NodeID], inPlaceOf leaving: NodeID? = nil) -> NodeID? {
+    guard let node = substitute(for: present, leaving) else { return nil }
     if let index = loads.firstIndex(where: { $0.node == node }) { loads[index].replicas += 1 }
     return node
   }
 
-  private func substitute(for present: [NodeID]) -> NodeID? {
-    let zones = loads.filter { present.contains($0.node) }.map(\.zone)
+  private func substitute(for present: [NodeID], _ leaving: NodeID? = nil) -> NodeID? {
+    let zones = loads.filter { present.contains($0.node) && $0.node != leaving }.map(\.zone)
     return best(excluding: present) { load in (zones.count { $0 == load.zone }, load.replicas) }
   }
 

@@ -15,6 +15,7 @@ import Wire
 /// expected_workers: 3                # workers to wait for before partitions are placed (default: replicas)
 /// lease_ms: 2000                     # silence after which a worker is taken for dead
 /// heartbeat_ms: 500                  # distance of heartbeats, at most half the lease
+/// change_settings: false             # with etcd: whether this file's values become the cluster's where they differ
 /// log_level: info
 /// advertise: 10.0.0.1:7100           # address others reach `listen` at (default: listen)
 /// metadata:                          # where the cluster's truth lies (default: embedded, in `data`)
@@ -41,7 +42,7 @@ public struct CoordinatorConfig: Sendable {
 
   static let keys = [
     "data", "listen", "tls", "cluster_name", "partitions", "replicas", "min_in_sync", "durability", "expected_workers",
-    "lease_ms", "heartbeat_ms", "log_level", "advertise", "metadata",
+    "lease_ms", "heartbeat_ms", "log_level", "advertise", "metadata", "change_settings",
   ]
 
   public init(
@@ -91,6 +92,9 @@ public struct CoordinatorConfig: Sendable {
       throw node.error("\(expected) workers can't hold \(settings.minInSync) in-sync replicas: raise it, or lower min_in_sync")
     }
     policy = CoordinatorPolicy(settings: settings, partitions: partitions, expectedWorkers: expected)
+    // Alone on its store, its file is the word. Of several, the files may differ by mistake.
+    let changes = try keys["change_settings"]?.word([("true", true), ("false", false)], kind: "yes or no")
+    policy.changesSettings = changes ?? (etcd == nil)
     let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
     logLevel = try keys["log_level"]?.word(levels.map { ($0, $0) }, kind: "log level") ?? "info"
   }

@@ -46,7 +46,11 @@ final class CoordinatorLink: LinkDelegate {
       _ = try StatusRequest(reading: payload)
       return .status
     case .successionReport: return .succession(try SuccessionReport(reading: payload))
+    case .handOverReport: return .handOver(try HandOverReport(reading: payload))
     case .startOperation: return .startOperation(try StartOperation(reading: payload), by: "\(peer.identity)")
+    case .auditRequest:
+      _ = try AuditRequest(reading: payload)
+      return .audit
     case .operationsRequest: return .operations(try OperationsRequest(reading: payload).id)
     case .abortOperation: return .abortOperation(try AbortOperation(reading: payload).id)
     default: return nil
@@ -78,7 +82,9 @@ final class CoordinatorLink: LinkDelegate {
     case .published(let message): link.send(message, correlation: correlation)
     case .status(let message): link.send(message, correlation: correlation, compressed: true)
     case .operationStarted(let message): link.send(message, correlation: correlation)
+    case .audit(let message): link.send(message, correlation: correlation, compressed: true)
     case .operations(let message): link.send(message, correlation: correlation, compressed: true)
+    case .handOver(let message): link.send(message, correlation: correlation)
     case .succession(let message): link.send(message, correlation: correlation)
     case .failure(let message): link.send(message, correlation: correlation)
     }

@@ -4,9 +4,9 @@ import Wire
 enum Permissions {
   static func roles(for kind: FrameKind) -> Set<LinkIdentity.Role> {
     switch kind {
-    case .join, .heartbeat, .healthReport, .isrProposal, .successionReport: [.node]
+    case .join, .heartbeat, .healthReport, .isrProposal, .successionReport, .handOverReport: [.node]
     case .healthRequest: [.admin]
-    case .publishBundle, .startOperation, .operationsRequest, .abortOperation: [.admin]
+    case .publishBundle, .startOperation, .operationsRequest, .abortOperation, .auditRequest: [.admin]
     case .bundleRequest: [.node, .admin]
     case .mapRequest, .watchMap, .statusRequest: [.node, .client, .admin, .coordinator]
     default: []

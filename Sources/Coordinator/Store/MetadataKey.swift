@@ -17,6 +17,12 @@ public struct MetadataKey: Hashable, Comparable, Sendable, CustomStringConvertib
   /// Values under this prefix are megabytes: `load` leaves them out, `value(of:)` reads one.
   public static let bundlePrefix = "bundle/"
 
+  static let auditPrefix = "audit/"
+
+  static func audit(_ number: UInt64) -> MetadataKey {
+    let digits = String(number)
+    return MetadataKey(auditPrefix + String(repeating: "0", count: max(0, 12 - digits.count)) + digits)
+  }
   static func node(_ id: NodeID) -> MetadataKey { MetadataKey(nodePrefix + padded(id.rawValue)) }
   static func partition(_ id: PartitionID) -> MetadataKey { MetadataKey(partitionPrefix + padded(id.rawValue)) }
   static func operation(_ id: OperationID) -> MetadataKey { MetadataKey(operationPrefix + padded(id.rawValue)) }

@@ -47,7 +47,7 @@ public struct OperationRecord: WireValue {
     self.detail = detail
   }
 
-  static let encodedSizeMin = 4 + 5 + 2 + 4 + 24 + 4
+  static let encodedSizeMin = 4 + 1 + 2 + 4 + 24 + 4
 
   public func write(to out: inout WireWriter) {
     out.write(id.rawValue)

@@ -10,6 +10,10 @@ public enum OperationRequest: WireValue {
   case handOver(PartitionID, to: NodeID)
   /// R6: have a replica lead that may lack what was acknowledged. The partition goes on under a new id.
   case forceElection(PartitionID, NodeID, reason: String)
+  /// Take all work and all copies off a worker, for good.
+  case remove(NodeID)
+  /// Spread copies and leads evenly over the workers that are there.
+  case rebalance
   /// R12: two partitions take the place of one, the second from the key `at` on.
   case split(PartitionID, at: KeyHash)
   /// R12: one partition takes the place of two that are side by side.
@@ -23,6 +27,8 @@ public enum OperationRequest: WireValue {
     case move = 3
     case handOver = 4
     case forceElection = 5
+    case remove = 6
+    case rebalance = 7
     case split = 16
     case merge = 17
   }
@@ -30,7 +36,7 @@ public enum OperationRequest: WireValue {
   /// The partition that no other operation may work on meanwhile, if it is about one.
   public var partition: PartitionID? {
     switch self {
-    case .drain, .undrain: nil
+    case .drain, .undrain, .remove, .rebalance: nil
     case .move(let id, _, _), .handOver(let id, _), .forceElection(let id, _, _), .split(let id, _), .merge(let id, _): id
     }
   }
@@ -43,7 +49,7 @@ public enum OperationRequest: WireValue {
   /// Whether other partitions take the place of those that it is about.
   public var makesSuccessors: Bool {
     switch self {
-    case .split, .merge: true
+    case .split, .merge, .forceElection: true
     default: false
     }
   }
@@ -59,6 +65,8 @@ public enum OperationRequest: WireValue {
     case .move: "move"
     case .handOver: "hand-over"
     case .forceElection: "force-elect"
+    case .remove: "remove"
+    case .rebalance: "rebalance"
     case .split: "split"
     case .merge: "merge"
     }
@@ -68,6 +76,8 @@ public enum OperationRequest: WireValue {
     switch self {
     case .drain(let node): out.write(Code.drain, node.rawValue)
     case .undrain(let node): out.write(Code.undrain, node.rawValue)
+    case .remove(let node): out.write(Code.remove, node.rawValue)
+    case .rebalance: out.write(Code.rebalance.rawValue)
     case .move(let partition, let from, let to):
       out.write(Code.move, partition.rawValue)
       out.write(from.rawValue)
@@ -92,6 +102,8 @@ public enum OperationRequest: WireValue {
     switch try reader.read(code: Code.self) {
     case .drain: self = .drain(NodeID(try reader.read(UInt32.self)))
     case .undrain: self = .undrain(NodeID(try reader.read(UInt32.self)))
+    case .remove: self = .remove(NodeID(try reader.read(UInt32.self)))
+    case .rebalance: self = .rebalance
     case .move:
       self = .move(
         PartitionID(try reader.read(UInt32.self)), from: NodeID(try reader.read(UInt32.self)), to: NodeID(try reader.read(UInt32.self)))

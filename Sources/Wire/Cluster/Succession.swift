@@ -1,4 +1,5 @@
-/// Which partitions take the place of which (R12): one is split in two, or two become one.
+/// Which partitions take the place of which: one is split in two, or two become one (R12); or one goes on under a new id,
+/// from a copy that may lack something (R6).
 public struct Succession: WireValue, Hashable {
   public struct Child: WireValue, Hashable {
     public var id: PartitionID
@@ -60,12 +61,15 @@ public struct Succession: WireValue, Hashable {
     if let problem { throw .invalid(at: start, problem) }
   }
 
+  /// One copy's state goes on under a new id, whatever the others have (R6).
+  public var isForced: Bool { parents.count == 1 && children.count == 1 }
+
   /// The first rule that it breaks, in words, or nil.
   var problem: String? {
-    guard parents.count + children.count == 3, (1...2).contains(parents.count) else {
+    guard isForced || parents.count + children.count == 3 && (1...2).contains(parents.count) else {
       return "one partition is split in two, or two become one: these are \(parents.count) and \(children.count)"
     }
-    if Set(parents + children.map(\.id)).count != 3 { return "operation \(operation) names a partition twice" }
+    if Set(parents + children.map(\.id)).count != parents.count + children.count { return "operation \(operation) names a partition twice" }
     if epoch == .none { return "operation \(operation) gives its children no epoch" }
     if children.count == 2,
       children[0].range.last.rawValue &+ 1 != children[1].range.first.rawValue || children[1].range.first.rawValue == 0

@@ -40,6 +40,12 @@ public enum FrameKind: UInt16, Sendable, CaseIterable {
   case operationsRequest = 66
   case operations = 67
   case abortOperation = 68
+  // A planned hand-over: the coordinator and the primary.
+  case handOverCommand = 70
+  case handOverReport = 71
+  // The audit log: the admin CLI.
+  case auditRequest = 76
+  case auditLog = 77
 
   // Health: workers and the coordinator; the admin CLI.
   case healthReport = 72

@@ -17,7 +17,7 @@ public enum FailureCode: UInt16, Sendable, CaseIterable {
   case storageFull = 15
   /// This coordinator does not lead: ask the next one, or the one that a `leaderHint` named before.
   case notLeader = 16
-  /// The partition is being split or merged; what takes its place serves in a moment.
+  /// The partition is being split, merged or handed over; who takes its place serves in a moment.
   case sealed = 30
   case `internal` = 255
 

@@ -34,6 +34,11 @@ final class Partition {
   /// End of the newest `unsealed` entry that this primary has written.
   var unsealedEnd = Offset.zero
 
+  /// While a planned hand-over is under way, at a primary.
+  var pause: Pause?
+  /// The newest record version by which it has paused: it does so once.
+  var pausedBy = RecordVersion(0)
+
   var checkpoints = Checkpoints()
   /// Journal bytes at which its place there was last told.
   var indexedAt = Int.min / 2

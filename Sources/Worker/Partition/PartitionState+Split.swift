@@ -18,6 +18,30 @@ extension PartitionState {
     return part
   }
 
+  /// R6: the whole state as the log makes it, with what may not have committed, as that of a partition whose log begins.
+  /// This one stays as it is.
+  func forcedPart(
+    _ range: KeyRange, applying uncommitted: some Sequence<HeldRecord>, bundle: (BundleID) -> Bundle?
+  ) throws(ApplyError) -> PartitionState {
+    let part = part(range)
+    part.applied = applied
+    for held in uncommitted where held.header.endOffset > applied {
+      let failure: ApplyError? = held.chunk.withRecord(held.range) { record in
+        do throws(ApplyError) {
+          try part.apply(held.header, record, bundle: bundle)
+          return nil
+        } catch {
+          return error
+        }
+      }
+      if let failure { throw failure }
+    }
+    part.seal = nil
+    part.sinkCursor = .zero
+    part.applied = Self.birthEnd
+    return part
+  }
+
   /// The state of a child, from the parts of its parents in the order of their ranges. The bundle that decides is that of
   /// the first that has one; the child's primary switches to the cluster's as any other does (S1).
   static func merged(_ parts: [PartitionState]) -> PartitionState {

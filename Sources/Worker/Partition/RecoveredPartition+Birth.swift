@@ -45,6 +45,7 @@ extension RecoveredPartition {
   fileprivate mutating func part(
     _ range: KeyRange, sealedBy succession: Succession, bundle: (BundleID) -> Bundle?
   ) throws(ApplyError) -> PartitionState? {
+    if succession.isForced { return try state.forcedPart(range, applying: uncommitted, bundle: bundle) }
     if let last = uncommitted.lastIndex(where: { $0.isSeal(of: succession) }) {
       let end = uncommitted[last].header.endOffset
       while let first = uncommitted.first, first.header.endOffset <= end { try applyNext(bundle) }

@@ -158,6 +158,7 @@ public struct RecoveredPartition {
   /// Whatever came before is of a copy that is gone.
   private mutating func drop() {
     gap = nil
+    birth = nil
     if base == .zero {
       state = PartitionState(dedupHorizon: state.dedupHorizon)
       log = EpochTable()

@@ -13,7 +13,7 @@ extension Shard {
     for partition in partitions.values { partition.checkpoints.lastAt = partition.checkpoints.lastAt ?? now + wallOffset }
     let due = partitions.values.filter { partition in
       // What a snapshot holds is no sealed state (R12): that one lasts a moment.
-      partition.replica.isServing && partition.state.seal == nil && isCheckpointDue(partition, now: now)
+      partition.replica.isServing && partition.state.seal == nil && partition.pause == nil && isCheckpointDue(partition, now: now)
     }
     guard let partition = due.min(by: { $0.id < $1.id }) else { return }
     let time = partition.state.nextLoggedTime(now: now + wallOffset)

@@ -92,7 +92,7 @@ extension Shard {
     }
     let state = partition.state
     guard partition.replica.isServing, let bundle = state.bundle else { return refuse(rows, request, .unavailable) }
-    guard state.seal == nil || planted(.decideBehindSeal) else { return refuse(rows, request, .sealed) }
+    guard (state.seal == nil || planted(.decideBehindSeal)) && partition.pause == nil else { return refuse(rows, request, .sealed) }
     let time = state.nextLoggedTime(now: now + wallOffset)
     let base = partition.replica.log.end
     let bundleNumber = UInt32(state.bundles.count - 1)

@@ -8,6 +8,7 @@ extension Shard {
   /// The coordinator's word. Given again until it is answered as wished, so everything in here may be done twice.
   public func take(_ command: SuccessionCommand, now: Int64) {
     let succession = command.succession
+    if command.action == .force { return force(succession, command.versions[0], now: now) }
     for (parent, version) in zip(succession.parents, command.versions) {
       guard let partition = partitions[parent], partition.replica.isServing, let record = partition.replica.record else { continue }
       switch command.action {
@@ -17,9 +18,16 @@ extension Shard {
       case .abort:
         guard partition.state.seal?.succession.operation == succession.operation, record.version >= version else { continue }
         unseal(partition, succession.operation, now: now)
+      case .force: break
       }
     }
-    if command.action == .abort { for child in succession.children { discard(child.id) } }
+    if command.action == .abort {
+      for parent in succession.parents where succession.isForced && partitions[parent]?.handedOn == succession {
+        partitions[parent]!.handedOn = nil
+        partitions[parent]!.isDelivered = false
+      }
+      for child in succession.children { discard(child.id) }
+    }
     report(succession)
   }
 
@@ -84,6 +92,8 @@ extension Shard {
     partitions[child.id] = partition
     for bundle in state.bundles { bundles[bundle.id] = bundle }
     appendBirth(partition, succession)
+    // The others have to be fed from it before anything can commit: by a snapshot of what it began with.
+    if succession.isForced, output.fatal == nil { beginCheckpoint(partition) }
   }
 
   /// The child's log begins with its birth, so that a copy which lacks it is known by its log.
@@ -101,20 +111,39 @@ extension Shard {
     appendLocal(partition, kind: .unborn, at: .zero)
   }
 
-  /// Others have taken these partitions' place: they stand in no map any more, and their decisions are delivered.
+  /// Copies that are not wanted here any more. Partitions that stand in no map: others have taken their place (R12), and
+  /// their decisions are delivered. Or their copies are on other nodes now.
   func retire(absentFrom map: ClusterMap) {
-    let present = Set(map.partitions.map(\.id))
-    for partition in partitions.values where !present.contains(partition.id) {
-      // A successor that waits has its parents in the map. Without them it was given its role while this worker was away,
-      // and others have taken its place since.
-      let isWaiting = partition.replica.record == nil && partition.birth?.succession.parents.contains(where: present.contains) != false
-      guard !isWaiting else { continue }
+    let present = Dictionary(uniqueKeysWithValues: map.partitions.map { ($0.id, $0) })
+    for partition in partitions.values.sorted(by: { $0.id < $1.id }) {
+      let record = present[partition.id]
+      if let record {
+        let known = partition.replica.record?.version ?? RecordVersion(0)
+        if record.replicas.contains(me.node) || record.version < known { continue }
+      } else {
+        // A successor that waits has its parents in the map. Without them it was given its role while this worker was away,
+        // and others have taken its place since.
+        let isWaiting =
+          partition.replica.record == nil && partition.birth?.succession.parents.contains(where: { present[$0] != nil }) != false
+        guard !isWaiting else { continue }
+      }
       for request in partition.takeWaiters() { fail(request, partition.id) }
       giveUpCheckpoint(partition)
       partitions[partition.id] = nil
-      output.retired.append(partition.id)
+      seenEpochs[partition.id] = max(partition.replica.highestEpoch, record?.epoch ?? .none)
+      guard record != nil else {
+        output.retired.append(partition.id)
+        continue
+      }
+      // It may be placed here again, and then begins anew: not before its files are gone.
+      appendLocal(partition, kind: .dropped, at: .zero)
+      closed.insert(partition.id)
+      output.departed.append(partition.id)
     }
   }
+
+  /// Nothing is left of a copy that has gone; the next map may bring it back.
+  public func departed(_ id: PartitionID) { closed.remove(id) }
 
   /// No child can come of a retired partition any more: whatever its log holds, a restart needs it for those born before
   /// this record alone.
@@ -130,9 +159,11 @@ extension Shard {
   // MARK: Reports
 
   /// Time passes, or the sinks have closed files: says what has changed. `delivered` is what stands in closed files.
-  public func reviewSuccessions(delivered: (PartitionID) -> Offset) {
+  public func reviewSuccessions(delivered: (PartitionID) -> Offset, now: Int64) {
     for partition in partitions.values {
+      if partition.pause != nil { reviewPause(partition, delivered: delivered(partition.id), now: now) }
       reviewSeal(partition)
+      reviewForced(partition, delivered: delivered(partition.id))
       guard let seal = partition.state.seal, partition.handedOn == seal.succession, partition.replica.isServing,
         !partition.isDelivered
       else { continue }
@@ -164,7 +195,8 @@ extension Shard {
       report.parents.append(
         .init(
           partition: id, isPrimary: partition.replica.isServing, isSealed: isSealed,
-          isDelivered: isSealed && partition.isDelivered && partition.replica.isServing))
+          isDelivered: partition.isDelivered
+            && (isSealed && partition.replica.isServing || succession.isForced && partition.handedOn == succession)))
     }
     for child in succession.children {
       guard let partition = partitions[child.id], let birth = partition.birth, partition.replica.durableEnd >= PartitionState.birthEnd

@@ -16,6 +16,8 @@ public final class Shard {
   var partitions: [PartitionID: Partition] = [:]
   /// Partitions that are being made anew from their logs.
   var closed: Set<PartitionID> = []
+  /// The highest epochs seen by copies that are not here (any more): one that is placed here again fences by them (R3).
+  public var seenEpochs: [PartitionID: Epoch] = [:]
   /// Parts of children that wait for those of the other parent (R12).
   var expected: [PartitionID: [ChildPart]] = [:]
   /// Workers that are not to be proposed for in-sync sets.
@@ -306,7 +308,7 @@ public final class Shard {
 
   private func open(_ record: PartitionRecord) -> Partition {
     let partition = Partition(
-      id: record.id, range: record.range, replica: Replica(partition: record.id, me: me),
+      id: record.id, range: record.range, replica: Replica(partition: record.id, me: me, highestEpoch: seenEpochs[record.id] ?? .none),
       state: PartitionState(dedupHorizon: dedupHorizon), sinkCursor: .zero)
     partitions[record.id] = partition
     return partition
@@ -362,6 +364,8 @@ public final class Shard {
         if planted(.applyBeyondCommit) { applyAll(partition) }
       case .assumed:
         applyAll(partition)
+        // The log may say by now that they have been delivered.
+        partition.dropDelivered()
         let rest = Array(actions[next...])
         actions.removeAll(keepingCapacity: true)
         let time = partition.state.nextLoggedTime(now: now + wallOffset)
@@ -370,6 +374,7 @@ public final class Shard {
         actions = rest
         next = 0
       case .steppedDown(let commit):
+        partition.pause = nil
         for request in partition.takeWaiters() { fail(request, partition.id) }
         // One that leads again at once keeps its whole log, and so what it has applied (R7).
         isClosing = partition.state.applied > commit && !planted(.keepDemotedState) && !actions[next...].contains { $0.isAssumption }
@@ -405,10 +410,11 @@ public final class Shard {
     while let id = partition.popWaiter(upTo: end) { finishOne(id) }
     publishCheckpoint(partition)
     reviewSeal(partition)
+    reviewPause(partition)
     if partition.unsealedEnd > .zero, partition.unsealedEnd <= end { partition.unsealedEnd = .zero }
   }
 
-  private func deliver(_ held: HeldRecord, _ partition: Partition) {
+  func deliver(_ held: HeldRecord, _ partition: Partition) {
     output.deliveries.append(.init(record: held))
     partition.lastHanded = held.header.endOffset
   }
@@ -434,22 +440,27 @@ public final class Shard {
   /// closed files of this node. A partition with one replica has nobody to tell.
   public func logSinkCursors(now: Int64, cursor: (PartitionID) -> Offset) {
     for partition in partitions.values.sorted(by: { $0.id < $1.id }) {
-      guard partition.replica.isServing, let record = partition.replica.record, record.replicas.count > 1 else { continue }
-      let reached = planted(.cursorAheadOfSinks) ? partition.replica.commit : min(cursor(partition.id), partition.replica.commit)
-      guard reached > partition.state.sinkCursor else { continue }
-      let time = partition.state.nextLoggedTime(now: now + wallOffset)
-      partition.state.advance(to: time)
-      partition.state.sinkCursor = reached
-      append(partition, kind: .sinkCursor, count: 1, payloadSize: 8, loggedTime: time, now: now) {
-        $0.storeBytes(of: reached.rawValue.littleEndian, as: UInt64.self)
-      }
+      guard partition.pause == nil else { continue }
+      logSinkCursor(partition, now: now, delivered: cursor(partition.id))
+    }
+  }
+
+  func logSinkCursor(_ partition: Partition, now: Int64, delivered: Offset) {
+    guard partition.replica.isServing, let record = partition.replica.record, record.replicas.count > 1 else { return }
+    let reached = planted(.cursorAheadOfSinks) ? partition.replica.commit : min(delivered, partition.replica.commit)
+    guard reached > partition.state.sinkCursor else { return }
+    let time = partition.state.nextLoggedTime(now: now + wallOffset)
+    partition.state.advance(to: time)
+    partition.state.sinkCursor = reached
+    append(partition, kind: .sinkCursor, count: 1, payloadSize: 8, loggedTime: time, now: now) {
+      $0.storeBytes(of: reached.rawValue.littleEndian, as: UInt64.self)
     }
   }
 
   /// S1: the switch is a log entry, written once the bundle is loaded.
-  private func activateBundle(_ partition: Partition, now: Int64) {
+  func activateBundle(_ partition: Partition, now: Int64) {
     guard let id = wantedBundle, let bundle = bundles[id], partition.replica.primaryEpoch != nil, partition.state.bundle?.id != id,
-      partition.state.seal == nil
+      partition.state.seal == nil, partition.pause == nil
     else { return }
     let time = partition.state.nextLoggedTime(now: now + wallOffset)
     partition.state.advance(to: time)

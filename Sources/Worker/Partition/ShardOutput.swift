@@ -70,7 +70,11 @@ public struct ShardOutput {
   public var successions: [SuccessionReport] = []
   /// Partitions that others have taken the place of: their facts are of no use any more.
   public var retired: [PartitionID] = []
-  /// A sealed partition waits for its decisions to stand in closed files.
+  /// Partitions whose copies are on other nodes now: their files are of no use any more.
+  public var departed: [PartitionID] = []
+  /// For the coordinator: hand-overs that are drained, or given up.
+  public var handOvers: [HandOverReport] = []
+  /// A sealed or pausing partition waits for its decisions to stand in closed files.
   public var rotateSinks = false
   /// Set once: this node must stop serving (a record that can't be applied).
   public var fatal: ApplyError?
@@ -81,6 +85,6 @@ public struct ShardOutput {
     fatal != nil || fetchMap || !completed.isEmpty || !deliveries.isEmpty || !sends.isEmpty || !answers.isEmpty || !persists.isEmpty
       || !checkpoints.isEmpty || !publishes.isEmpty || !discards.isEmpty || !catchUps.isEmpty || !proposals.isEmpty || !rebuilds.isEmpty
       || !neededBundles.isEmpty
-      || !parts.isEmpty || !unborn.isEmpty || !successions.isEmpty || !retired.isEmpty || rotateSinks
+      || !parts.isEmpty || !unborn.isEmpty || !successions.isEmpty || !retired.isEmpty || !departed.isEmpty || rotateSinks || !handOvers.isEmpty
   }
 }

@@ -91,7 +91,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   }
 
   /// From any loop. A report that is lost is asked for again.
-  func report(_ report: SuccessionReport) {
+  func report(_ report: some ClusterMessage) {
     loop.execute {
       guard let link = self.link, link.isReady, self.isJoined else { return }
       link.send(report)
@@ -142,6 +142,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
         node.learned(answer.record)
       case .bundleContent: received(try BundleContent(reading: payload))
       case .healthNotice: node.learned(limping: try HealthNotice(reading: payload).limping)
+      case .handOverCommand: node.take(try HandOverCommand(reading: payload))
       case .successionCommand: node.take(try SuccessionCommand(reading: payload))
       case .failure: failed(try Failure(reading: payload), question)
       default: break

@@ -19,7 +19,10 @@ struct PartitionReader {
   mutating func read(_ range: Range<Offset>, maxBytes: Int) throws -> [UInt8]? {
     var found: [(header: LogRecord, bytes: [UInt8])] = []
     try forEach { header, bytes in
-      if header.kind == .truncated {
+      if header.kind == .dropped {
+        // A copy that was here before this one.
+        found.removeAll()
+      } else if header.kind == .truncated {
         while let last = found.last, last.header.endOffset > header.baseOffset { found.removeLast() }
       } else if !header.kind.isLocal, header.baseOffset >= range.lowerBound, header.baseOffset < range.upperBound {
         found.append((header, Array(bytes)))

@@ -10,7 +10,12 @@ extension WorkerLoop {
   }
 
   func reviewSuccessions() {
-    shard.reviewSuccessions { node.sinks.outbox.cursor(of: $0) }
+    shard.reviewSuccessions(delivered: { node.sinks.outbox.cursor(of: $0) }, now: now())
+    drain()
+  }
+
+  func take(_ command: HandOverCommand) {
+    shard.take(command, now: now())
     drain()
   }
 
@@ -34,7 +39,9 @@ extension WorkerLoop {
       }
     }
     for report in output.successions { node.session.report(report) }
+    for report in output.handOvers { node.session.report(report) }
     for id in output.retired { forget(id) }
+    for id in output.departed { node.leave(id, on: self) }
     guard output.rotateSinks, !isRotating else { return }
     // Its clients wait: the decisions before the seal do not wait for their file to fill.
     isRotating = true
@@ -63,6 +70,7 @@ extension WorkerLoop {
           waiting -= 1
           guard waiting == 0 else { return }
           self.shard.drop(id)
+          self.node.retire(id)
           self.drain()
         }
       }

@@ -256,7 +256,9 @@ final class WorkerLoop: @unchecked Sendable {
     for (partition, offset) in output.discards { checkpoints.discard(partition, offset) }
     for id in output.completed { answer(id) }
     for closed in output.rebuilds { node.rebuild(closed, on: self) }
-    if !output.parts.isEmpty || !output.unborn.isEmpty || !output.successions.isEmpty || !output.retired.isEmpty || output.rotateSinks {
+    if !output.parts.isEmpty || !output.unborn.isEmpty || !output.successions.isEmpty || !output.retired.isEmpty || output.rotateSinks
+      || !output.handOvers.isEmpty || !output.departed.isEmpty
+    {
       succeed(output)
     }
   }
@@ -333,7 +335,7 @@ final class WorkerLoop: @unchecked Sendable {
       shard.logSinkCursors(now: now) { node.sinks.outbox.cursor(of: $0) }
       if !node.isStopping { shard.reviewCheckpoints(now: now) }
     }
-    shard.reviewSuccessions { node.sinks.outbox.cursor(of: $0) }
+    shard.reviewSuccessions(delivered: { node.sinks.outbox.cursor(of: $0) }, now: now)
     if ticks % 20 == 0 { shard.remindOfSuccessions() }
     drain()
   }

@@ -49,6 +49,8 @@ final class WorkerNode: @unchecked Sendable {
     var limping: [NodeID] = []
     var cuts: [Int: (limit: UInt32, points: [(partition: PartitionID, offset: Offset)])] = [:]
     var isCutting = false
+    /// Rounds until the files of these may go, if nothing needs them.
+    var retired: [PartitionID: Int] = [:]
   }
 
   init(
@@ -81,6 +83,10 @@ final class WorkerNode: @unchecked Sendable {
       let shard = Shard(me: me, dedupHorizon: config.dedupHorizon)
       shard.checkpointPolicy = config.checkpoints
       loops.append(WorkerLoop(eventLoop, index: index, node: self, shard: shard))
+    }
+    for (id, bytes) in directory.roles.all {
+      guard let facts = try? PartitionFacts(reading: bytes.span.bytes) else { continue }
+      loops[loopIndex(of: id)].shard.seenEpochs[id] = facts.highestEpoch
     }
     for partition in recovered {
       let facts = directory.roles.get(partition.id).flatMap { try? PartitionFacts(reading: $0.span.bytes) }
@@ -190,6 +196,12 @@ final class WorkerNode: @unchecked Sendable {
     for loop in loops { loop.eventLoop.execute { loop.take(command) } }
   }
 
+  /// R12.
+  func take(_ command: HandOverCommand) {
+    let loop = loops[loopIndex(of: command.partition)]
+    loop.eventLoop.execute { loop.take(command) }
+  }
+
   /// The newest that this worker has heard of.
   var map: ClusterMap? { shared.withLock { $0.map } }
 
@@ -213,6 +225,8 @@ final class WorkerNode: @unchecked Sendable {
     }
   }
 
+  func changeRetired<Result>(_ body: (inout [PartitionID: Int]) -> Result) -> Result { shared.withLock { body(&$0.retired) } }
+
   func endCutting() { shared.withLock { $0.isCutting = false } }
 
   private func report(_ loop: WorkerLoop) {
@@ -224,6 +238,15 @@ final class WorkerNode: @unchecked Sendable {
       $0.totals[loop.index] = totals
       $0.cuts[loop.index] = cuts
     }
+    if loop.index == 0 { reviewRetired() }
+  }
+
+  private func reviewRetired() {
+    let needed: Set<PartitionID>? = shared.withLock { shared in
+      guard !shared.retired.isEmpty, shared.cuts.count == loops.count else { return nil }
+      return Set(shared.cuts.values.flatMap(\.points).map(\.partition))
+    }
+    if let needed { background { self.removeRetired(besides: needed) } }
   }
 
   /// Why requests can't be served yet; nil when they can.

@@ -21,6 +21,9 @@ extension AdminClient {
   /// All operations on record, oldest first.
   public func operations() async throws -> [OperationRecord] { try await ask(OperationsRequest(), for: Operations.self).records }
 
+  /// What operators have asked for, oldest first.
+  public func audit() async throws -> [AuditRecord] { try await ask(AuditRequest(), for: AuditLog.self).records }
+
   public func operation(_ id: OperationID) async throws -> OperationRecord {
     guard let record = try await ask(OperationsRequest(id), for: Operations.self).records.first else {
       throw AdminError.operation("there is no operation \(id)")

@@ -96,6 +96,11 @@ public final class AdminClient: @unchecked Sendable {
     try await ask(PublishBundle(bundle: bundle, step: .activate), for: BundlePublished.self)
   }
 
+  /// The coordinator that is connected to, which leads if it has answered; else the one that is tried next.
+  public var answeredBy: Endpoint {
+    get async { (try? await eventLoop.submit { self.endpoint }.get()) ?? coordinators[0] }
+  }
+
   /// Ends the connection. Open requests fail.
   public func close() async {
     try? await eventLoop.submit {

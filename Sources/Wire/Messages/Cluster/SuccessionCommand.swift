@@ -8,6 +8,8 @@ public struct SuccessionCommand: ClusterMessage {
     case prepare = 1
     /// The coordinator has logged that nothing comes of it: unseal, and forget the children.
     case abort = 2
+    /// R6: to one worker, which nobody has elected: go on with what there is, under the child's id.
+    case force = 3
   }
 
   public var action: Action
