@@ -101,7 +101,11 @@ extension ClusterDraft {
     guard let primary = partition.primary?.node, liveness.fit.contains(primary) else { return nil }
     let minInSync = state.settings.minInSync
     if reach(of: primary, in: partition) < minInSync {
-      let member = candidate(for: partition, members, leads) { $0 != primary && reach(of: $0, in: partition) >= minInSync }
+      // By what it has said since the primary did: where everybody is cut off, nobody moves.
+      let saidAt = liveness.reportedAt[primary] ?? .min
+      let member = candidate(for: partition, members, leads) { node in
+        node != primary && reach(of: node, in: partition) >= minInSync && (liveness.reportedAt[node] ?? .min) >= saidAt
+      }
       guard let member else { return nil }
       let apart = partition.isr.map(\.node).filter { $0 != member.node && liveness.cuts.contains(NodePair($0, member.node)) }
       return Relief(member: member, dropping: Set(apart), reason: "cut from the others")

@@ -13,7 +13,7 @@ extension CoordinatorCore {
     } else {
       healths[report.node] = NodeHealth(report, now: now)
     }
-    if silent(report) != before { isReviewDue = true }
+    if silent(report) != before || !silent(report).isEmpty { isReviewDue = true }
     // What stalls is not compared.
     if Int64(report.disk.stalledMilliseconds) >= policy.stallMilliseconds { judge(now) }
     return .health(HealthNotice(limping: limping.sorted()))

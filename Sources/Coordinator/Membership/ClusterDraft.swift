@@ -180,6 +180,8 @@ extension ClusterDraft {
     var limping: Set<NodeID> = []
     /// Fit, and without a way to each other.
     var cuts: Set<NodePair> = []
+    /// When each worker last said whom it hears.
+    var reportedAt: [NodeID: Int64] = [:]
     /// Nodes that have been fit for long enough to be given their roles back.
     var settled: Set<NodeID> = []
     /// Nodes gone for so long that their replicas are placed anew.

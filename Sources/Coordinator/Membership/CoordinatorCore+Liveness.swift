@@ -117,6 +117,7 @@ extension CoordinatorCore {
     liveness.stalled = stalled
     liveness.limping = limping
     liveness.cuts = cuts(now)
+    liveness.reportedAt = healths.mapValues(\.reportedAt)
     liveness.handOvers = handOvers
     liveness.handOverFailures = handOverFailures(now)
     for record in state.nodes {
