@@ -16,8 +16,7 @@ extension Shard {
         partition.handedOn = succession
         partition.isDelivered = false
         output.parts.append(
-          ChildPart(succession: succession, child: child.id, parent: parent, from: partition.checkpoints.restart,
-            needs: partition.checkpoints.stored.count > 1 ? [] : partition.birth?.needs ?? [], state: state))
+          ChildPart(succession: succession, child: child.id, parent: parent, from: partition.checkpoints.restart, state: state))
       } catch {
         // It can't be taken as it is; the operator hears that nothing comes, and the log says why.
         return output.fatal = error
