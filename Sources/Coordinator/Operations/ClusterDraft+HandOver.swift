@@ -99,8 +99,14 @@ extension ClusterDraft {
       if partition.replicas.first != node { updatePartition(at: index) { $0.prefer(node) } }
       return finish(record.id, "\(state.name(node)) leads \(id)")
     }
-    guard let primary = partition.primary, heirs(of: partition, besides: primary.node).contains(node) else {
+    guard let primary = partition.primary, let target = state.node(node), target.state == .alive, !target.draining,
+      partition.isr(node) != nil
+    else {
       return end(record.id, .failed, "\(state.name(node)) can't lead \(id) any more: it is gone, out of sync or being drained")
+    }
+    // A coordinator that has just started has heard nobody yet.
+    guard heirs(of: partition, besides: primary.node).contains(node) else {
+      return report(record.id, phase: 1, "waits for \(target.name)")
     }
     if let failure = liveness.handOverFailures[id], failure.count >= policy.handOverTries {
       return end(record.id, .failed, "\(id) stays where it is: \(failure.reason), \(failure.count) times")
