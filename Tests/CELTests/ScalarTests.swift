@@ -99,6 +99,8 @@ struct ScalarTests {
     let checked = try CheckedExpression.check("p && card.text.lowerAscii() == 'oslo'", in: Self.environment)
     let set = ScalarSet([checked], inputs: Self.inputs, in: Self.environment)
     #expect(set.program(of: 0) == nil && set.refusals[0] == "1:16: 'lowerAscii' of string makes no scalar")
+    let field = try CheckedExpression.check("cel.bind(m, {'a': a}, has(m.a) && p)", in: Self.environment)
+    #expect(ScalarSet([field], inputs: Self.inputs, in: Self.environment).refusals[0] == "1:23: a value that is no scalar")
   }
 
   @Test func thousandsOfRandomExpressionsAgree() throws {
