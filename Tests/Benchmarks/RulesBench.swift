@@ -39,15 +39,24 @@ struct RulesBench: ParsableCommand {
     let full = (0..<1024).map { _ in Row(amount: 900, count: 4, country: texts[0], ratio: 3, seconds: 10) }
     let mixed = (0..<1024).map { index in
       Row(
-        amount: index % 3 == 0 ? 100 : 900, count: index % 5 == 0 ? nil : 4, country: texts[index % 7 == 0 ? 1 : 0], ratio: index % 2 == 0 ? 1 : 3,
+        amount: index % 3 == 0 ? 100 : 900, count: index % 5 == 0 ? nil : 4, country: texts[index % 7 == 0 ? 1 : 0],
+        ratio: index % 2 == 0 ? 1 : 3,
         seconds: 10)
     }
     let closure = Self.closure(unlike: texts[1])
     Self.fill(frame, full[0])
     let figures = [
       Figure("CEL, all five asked", time(full) { _ in frame.evaluate(program) == .holds }, "ns", digits: 1, goal: .atMost(150)),
-      Figure("the same, inputs set for each row", time(full) { Self.fill(frame, $0); return frame.evaluate(program) == .holds }, "ns", digits: 1),
-      Figure("the same, mixed rows", time(mixed) { Self.fill(frame, $0); return frame.evaluate(program) == .holds }, "ns", digits: 1),
+      Figure(
+        "the same, inputs set for each row",
+        time(full) {
+          Self.fill(frame, $0); return frame.evaluate(program) == .holds
+        }, "ns", digits: 1),
+      Figure(
+        "the same, mixed rows",
+        time(mixed) {
+          Self.fill(frame, $0); return frame.evaluate(program) == .holds
+        }, "ns", digits: 1),
       Figure("Swift closure, all five asked", time(full, closure), "ns", digits: 1),
       Figure("Swift closure, mixed rows", time(mixed, closure), "ns", digits: 1),
       try general(checked, environment),
@@ -61,7 +70,8 @@ struct RulesBench: ParsableCommand {
   private func general(_ checked: CheckedExpression, _ environment: Environment) throws -> Figure {
     let program = Program(checked, in: environment)
     let values: [String: Value] = [
-      "amount": .double(900), "count_1h": .double(4), "country": .string("SE"), "amount_to_mean": .double(3), "seconds_since_last": .double(10),
+      "amount": .double(900), "count_1h": .double(4), "country": .string("SE"), "amount_to_mean": .double(3),
+      "seconds_since_last": .double(10),
     ]
     let inputs = program.inputs.map { values[$0] }
     let nanoseconds = time([0]) { _ in

@@ -34,6 +34,21 @@ struct EvaluationTests {
     #expect(try Self.error(text, ["l": list, "s": .string(String(repeating: "x", count: 60_000))]) == .tooCostly)
   }
 
+  /// Each binding asks for the one before: as deep as they are many, though the text nests nowhere.
+  @Test func bindingsThatAskForOneAnotherAreBounded() throws {
+    let rows = (1..<3000).map { "cel.index(\($0 - 1))+a" }.joined(separator: ",")
+    let text = "cel.block([a,\(rows)],cel.index(2999)) > 0"
+    #expect(try Self.error(text, ["a": .int(1)]) == .tooCostly)
+    let environment = Environment(variables: ["a": .int, "y": .double])
+    let set = ScalarSet([try CheckedExpression.check(text, in: environment)], inputs: [ScalarInput("a", .int)], in: environment)
+    #expect(set.refusals[0] != nil)
+    // Twice each time, of what has no scalar program: found once for each node, not 2^40 times.
+    let signs = (1..<40).map { "cel.index(\($0 - 1))+cel.index(\($0 - 1))" }.joined(separator: ",")
+    let doubled = try CheckedExpression.check("cel.block([math.sign(y),\(signs)],cel.index(39)) > 0.0", in: environment)
+    let inputs = [ScalarInput("y", .double, mayBeMissing: false)]
+    #expect(ScalarSet([doubled], inputs: inputs, in: environment).program(of: 0) == nil)
+  }
+
   @Test func nothingAbsorbsTheBound() throws {
     let list = Value.list((0..<200).map { .int(Int64($0)) })
     #expect(try Self.error("l.all(a, l.all(b, l.all(c, a + b + c >= 0))) || size(l) > 0", ["l": list]) == .tooCostly)
@@ -62,13 +77,16 @@ struct EvaluationTests {
     #expect(ConformanceValue.isSame(value, wanted), "\(value)")
   }
 
-  @Test(arguments: [
-    ("^a.b", "xaxbx", false), ("a.b", "xaxbx", true), ("^$", "", true), ("(a|b)*c", "ababc", true), ("\\bfoo\\b", "a foo b", true),
-    ("\\bfoo\\b", "afoob", false), ("[^a-c]", "abc", false), ("[[:digit:]]{3}", "a123", true), ("x{2,3}y", "xy", false), ("x{,3}", "x{,3}", true),
-    ("(?s)a.b", "a\nb", true), ("a.b", "a\nb", false), ("(?m)^b$", "a\nb\nc", true), ("\\Qa.b\\E", "axb", false), ("é+", "caféé", true),
-    ("a**", "", nil), ("(?=a)", "", nil), ("[b-a]", "", nil), ("\\1", "", nil), ("(a", "", nil), ("a{1001}", "", nil), ("(((a{99}){99}){99})", "", nil),
-    ("((((){999}){999}){999}){999}", "", nil), ("\\pL", "", nil), ("[", "", nil), ("\\", "", nil), (")", "", nil),
-  ] as [(String, String, Bool?)])
+  @Test(
+    arguments: [
+      ("^a.b", "xaxbx", false), ("a.b", "xaxbx", true), ("^$", "", true), ("(a|b)*c", "ababc", true), ("\\bfoo\\b", "a foo b", true),
+      ("\\bfoo\\b", "afoob", false), ("[^a-c]", "abc", false), ("[[:digit:]]{3}", "a123", true), ("x{2,3}y", "xy", false),
+      ("x{,3}", "x{,3}", true),
+      ("(?s)a.b", "a\nb", true), ("a.b", "a\nb", false), ("(?m)^b$", "a\nb\nc", true), ("\\Qa.b\\E", "axb", false), ("é+", "caféé", true),
+      ("a**", "", nil), ("(?=a)", "", nil), ("[b-a]", "", nil), ("\\1", "", nil), ("(a", "", nil), ("a{1001}", "", nil),
+      ("(((a{99}){99}){99})", "", nil),
+      ("((((){999}){999}){999}){999}", "", nil), ("\\pL", "", nil), ("[", "", nil), ("\\", "", nil), (")", "", nil),
+    ] as [(String, String, Bool?)])
   func patternsAreThoseOfRE2(_ pattern: String, _ text: String, _ wanted: Bool?) throws {
     var matcher = PatternMatcher()
     guard let compiled = try? Pattern(pattern) else {

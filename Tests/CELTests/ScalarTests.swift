@@ -6,7 +6,8 @@ import Testing
 struct ScalarTests {
   static let inputs = [
     ScalarInput("a", .int), ScalarInput("b", .int, mayBeMissing: false), ScalarInput("u", .uint), ScalarInput("x", .double),
-    ScalarInput("y", .double, mayBeMissing: false), ScalarInput("card.text", .string), ScalarInput("p", .bool), ScalarInput("t", .timestamp),
+    ScalarInput("y", .double, mayBeMissing: false), ScalarInput("card.text", .string), ScalarInput("p", .bool),
+    ScalarInput("t", .timestamp),
     ScalarInput("d", .duration), ScalarInput("address", .ip),
   ]
   static let environment = Environment(variables: Dictionary(uniqueKeysWithValues: inputs.map { ($0.name, $0.type) }))
@@ -74,9 +75,12 @@ struct ScalarTests {
     "a > 5 && b < 0 && x >= 2.5 && card.text == 'Oslo é 10' && p", "a in [1, 7] || 1 / 0 > 0", "1 / (b + 3) > 0 || true",
     "1 / (b + 3) > 0 && false", "1 / (b + 3) > 0 || false", "a / 0 == 1", "has(card.text) && card.text.startsWith('Os')",
     "card.text in ['Oslo é 10', 'Bergen']", "card.text.matches('^Os.o . [0-9]+$')", "card.text.contains('é') && card.text.endsWith('10')",
-    "card.text < 'P' && card.text >= 'Oslo'", "size(card.text)", "card.text.size() + a", "x * 2.0 + double(a) - y", "-x", "-a", "a % b", "u - 13u",
-    "int(x) + int(u)", "uint(b)", "uint(a) + u", "t.getHours()", "t.getDayOfWeek('+05:30') == 6", "t + d > t && t - d < t && t - t == duration('0s')",
-    "d == duration('90m') && d.getMinutes() == 90", "timestamp(a) < t", "int(t) > 0", "a > 5 ? b : a", "(a > 5 ? x : y) > 1.0", "a < x && u > x",
+    "card.text < 'P' && card.text >= 'Oslo'", "size(card.text)", "card.text.size() + a", "x * 2.0 + double(a) - y", "-x", "-a", "a % b",
+    "u - 13u",
+    "int(x) + int(u)", "uint(b)", "uint(a) + u", "t.getHours()", "t.getDayOfWeek('+05:30') == 6",
+    "t + d > t && t - d < t && t - t == duration('0s')",
+    "d == duration('90m') && d.getMinutes() == 90", "timestamp(a) < t", "int(t) > 0", "a > 5 ? b : a", "(a > 5 ? x : y) > 1.0",
+    "a < x && u > x",
     "cidr('10.0.0.0/8').containsIP(address) && !cidr('10.1.0.0/16').containsIP(address)", "address == ip('10.0.1.2')",
     "['Os', 'Be'].exists(s, card.text.startsWith(s))", "[1, 2, 0].all(n, a / n > 2)", "[1, 2, 0].exists(n, a / n > 100)",
     "cel.bind(n, a * 2, n > 10 && n < 20)", "cel.bind(n, a / 0, p || n > 1)", "cel.bind(z, x * 2.0, z + z)", "math.greatest(a, b)",
@@ -95,6 +99,8 @@ struct ScalarTests {
     let checked = try CheckedExpression.check("p && card.text.lowerAscii() == 'oslo'", in: Self.environment)
     let set = ScalarSet([checked], inputs: Self.inputs, in: Self.environment)
     #expect(set.program(of: 0) == nil && set.refusals[0] == "1:16: 'lowerAscii' of string makes no scalar")
+    let field = try CheckedExpression.check("cel.bind(m, {'a': a}, has(m.a) && p)", in: Self.environment)
+    #expect(ScalarSet([field], inputs: Self.inputs, in: Self.environment).refusals[0] == "1:23: a value that is no scalar")
   }
 
   @Test func thousandsOfRandomExpressionsAgree() throws {

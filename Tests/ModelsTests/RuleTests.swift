@@ -11,7 +11,8 @@ struct RuleTests {
   ]
 
   static func rule(
-    _ id: String, _ expression: String, _ effect: Rule.Effect = .action(.decline), _ mode: Rule.Mode = .on, _ failure: Rule.FailureMode = .open,
+    _ id: String, _ expression: String, _ effect: Rule.Effect = .action(.decline), _ mode: Rule.Mode = .on,
+    _ failure: Rule.FailureMode = .open,
     text: String = ""
   ) -> Rule {
     Rule(id: id, expression: expression, reasonCode: id.uppercased(), text: text, effect: effect, mode: mode, failureMode: failure)
@@ -58,7 +59,8 @@ struct RuleTests {
   func aMissingInputFails(_ mode: Rule.FailureMode, _ action: Decision.Action, _ held: Int) throws {
     let verdict = try Self.runner([Self.rule("a", "count_1h > 3.0", .action(.decline), .on, mode)], count: nil).evaluate()
     #expect(verdict.action == action && verdict.held == held && verdict.failed == 1)
-    let guarded = try Self.runner([Self.rule("a", "has(card.country) && count_1h > 3.0", .action(.decline), .on, mode)], count: nil).evaluate()
+    let guarded = try Self.runner([Self.rule("a", "has(card.country) && count_1h > 3.0", .action(.decline), .on, mode)], count: nil)
+      .evaluate()
     #expect(guarded == RuleRunner.Verdict())
   }
 
@@ -70,10 +72,11 @@ struct RuleTests {
 
   @Test func textsAreFilledInAndChecked() throws {
     let runner = try Self.runner([
-      Self.rule("a", "amount > 1.0", text: "{{{amount} is {amount / count_1h} a payment, from {card.country}}}"),
+      Self.rule("a", "amount > 1.0", text: "{{{amount} is {amount / count_1h} a payment, from {card.country}}}")
     ])
     #expect(runner.book.text(of: 0, runner.frame) == "{900 is 225 a payment, from ?}")
-    #expect(Self.refusal([Self.rule("a", "true", text: "x {amuont}")])?.contains("rule 'a', text: 1:8: there is no variable 'amuont'") == true)
+    #expect(
+      Self.refusal([Self.rule("a", "true", text: "x {amuont}")])?.contains("rule 'a', text: 1:8: there is no variable 'amuont'") == true)
     #expect(Self.refusal([Self.rule("a", "true", text: "x {amount")]) == "rule 'a', text: a '{' is not closed")
   }
 

@@ -94,7 +94,8 @@ extension Checker {
       }
       return message
     }
-    let given = isMethod ? "\(list([types[0]])).\(builtin.rawValue)(\(list(Array(types.dropFirst()))))" : "\(builtin.rawValue)(\(list(types)))"
+    let given =
+      isMethod ? "\(list([types[0]])).\(builtin.rawValue)(\(list(Array(types.dropFirst()))))" : "\(builtin.rawValue)(\(list(types)))"
     let known = signatures.prefix(3).map { signature in
       let arguments = signature.arguments.map(\.description)
       return isMethod

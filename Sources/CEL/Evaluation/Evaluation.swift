@@ -5,6 +5,8 @@ struct Evaluation {
   private var slots: [Slot]
   /// What is left of the bound on work.
   var steps: Int
+  private var depth = 0
+  private let depthMax = ExpressionLimits().depthMax
   var matcher = PatternMatcher()
 
   private enum Slot {
@@ -29,6 +31,9 @@ struct Evaluation {
 
   mutating func value(of plan: Plan) throws(EvaluationError) -> Value {
     try charge(1)
+    depth += 1
+    defer { depth -= 1 }
+    guard depth <= depthMax else { throw EvaluationError(.tooCostly, "the evaluation is deeper than its bound") }
     switch plan {
     case .constant(let value): return value
     case .input(let index):

@@ -98,10 +98,10 @@ struct Planner {
     }
   }
 
-  /// The value if everything in it is known. What fails stays as it is, to fail when it is evaluated.
+  /// The value if everything in it is known. What fails, or takes long, stays as it is, for when it is evaluated.
   private func fold(_ plan: Plan) -> Plan {
     guard plan.hasConstantParts else { return plan }
-    var evaluation = Evaluation(inputs: [], slotCount: 0, zones: environment.zones, steps: environment.limits.stepsMax)
+    var evaluation = Evaluation(inputs: [], slotCount: 0, zones: environment.zones, steps: min(environment.limits.stepsMax, 10_000))
     guard let value = try? evaluation.value(of: plan) else { return plan }
     return .constant(value)
   }

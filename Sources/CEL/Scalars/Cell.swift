@@ -43,7 +43,7 @@ public struct ScalarInput: Sendable, Hashable {
   public var name: String
   /// bool, int, uint, double, string, timestamp, duration or net.IP.
   public var type: ValueType
-  /// False for what every transaction has: it needs no test.
+  /// False for what every transaction has: it needs no test, and must be set before each evaluation.
   public var mayBeMissing: Bool
 
   public init(_ name: String, _ type: ValueType, mayBeMissing: Bool = true) {

@@ -39,10 +39,14 @@ struct ScalarCode {
 
   /// At `label`: keep the error in `flag`, go on at `next`.
   mutating func noteLate(at label: Label, flag: UInt16, next: Label) {
-    late.append((label, [
-      Instruction(operation: .note, c: flag),
-      Instruction(operation: .jump, target: Int32(next.number)),
-    ]))
+    late.append(
+      (
+        label,
+        [
+          Instruction(operation: .note, c: flag),
+          Instruction(operation: .jump, target: Int32(next.number)),
+        ]
+      ))
   }
 
   /// With all places known. Temporary cells begin at `temporariesAt`.

@@ -41,8 +41,7 @@ extension ScalarCompiler {
   ) throws(ScalarRefusal) {
     switch builtin {
     case .and, .or:
-      let parts = arguments.map { (node: $0, depth: locals.count) }
-      try logical(parts, decisive: builtin == .or, jumpIf: sense, to: label, onError: onError)
+      try logical(arguments, decisive: builtin == .or, jumpIf: sense, to: label, onError: onError)
     case .not: try condition(arguments[0], jumpIf: !sense, to: label, onError: onError)
     case .conditional:
       let (otherwise, end) = (code.label(), code.label())
@@ -73,16 +72,17 @@ extension ScalarCompiler {
 
   /// `&&` (decided by false) and `||` (by true). Errors are kept until all have been asked.
   mutating func logical(
-    _ parts: [(node: Expression, depth: Int)], decisive: Bool, jumpIf sense: Bool, to label: Label, onError: Label
+    _ parts: [Expression], decisive: Bool, jumpIf sense: Bool, to label: Label, onError: Label
   ) throws(ScalarRefusal) {
     let isDecided = sense == decisive ? label : code.label()
-    let fallible = parts.contains { mayFail($0.node) }
+    var fallible = false
+    for part in parts where mayFail(part) { fallible = true }
     let flag = fallible ? code.temporary() : 0
     if fallible { try code.append(.clear, into: flag) }
     for part in parts {
       let failed = code.label()
       let next = code.label()
-      try condition(part.node, jumpIf: decisive, to: isDecided, onError: failed)
+      try condition(part, jumpIf: decisive, to: isDecided, onError: failed)
       code.place(next)
       code.noteLate(at: failed, flag: flag, next: next)
     }

@@ -13,7 +13,7 @@ extension ScalarCompiler {
       return constant
     }
     switch (node.kind, checked.references[node.id]) {
-    case (.select(_, _, true), _): return try materialized(node, onError)
+    case (.select(_, _, true), .variable): return try materialized(node, onError)
     case (_, .variable(let name)):
       guard let cell = pool.cell(ofInput: name), let input = pool.input(name) else { throw refusal(node, "'\(name)' is no input") }
       if input.mayBeMissing { try code.append(.require, cell, to: onError) }

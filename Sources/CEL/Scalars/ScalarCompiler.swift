@@ -8,6 +8,10 @@ struct ScalarCompiler {
   var locals: [(name: String, meaning: Local)] = []
   /// Nodes that name no variable: their values are known.
   private var closedNodes: Set<Int> = []
+  /// Bindings put in for their names, inside one another.
+  private var substitutions = 0
+  private static let substitutionsMax = 64
+  private var fallible: [Int: Bool] = [:]
 
   indirect enum Local {
     /// An expression in the scope of the locals before it.
@@ -70,6 +74,9 @@ struct ScalarCompiler {
 
   /// Runs `body` as if only the first `depth` locals were there.
   mutating func inScope<T>(_ depth: Int, _ body: (inout ScalarCompiler) throws(ScalarRefusal) -> T) throws(ScalarRefusal) -> T {
+    guard substitutions < Self.substitutionsMax else { throw ScalarRefusal(reason: "bindings ask for one another too deeply") }
+    substitutions += 1
+    defer { substitutions -= 1 }
     let hidden = Array(locals[depth...])
     locals.removeLast(hidden.count)
     defer { locals += hidden }
@@ -81,8 +88,15 @@ struct ScalarCompiler {
     return ScalarRefusal(reason: "\(line):\(column): \(what)")
   }
 
-  /// Whether evaluating the node may end with an error.
-  func mayFail(_ node: Expression) -> Bool {
+  /// Whether evaluating the node may end with an error; found once for each.
+  mutating func mayFail(_ node: Expression) -> Bool {
+    if let known = fallible[node.id] { return known }
+    let answer = findWhetherFallible(node)
+    fallible[node.id] = answer
+    return answer
+  }
+
+  private mutating func findWhetherFallible(_ node: Expression) -> Bool {
     if constant(node) != nil { return false }
     switch checked.references[node.id] {
     case .variable(let name):
@@ -94,7 +108,8 @@ struct ScalarCompiler {
       return false
     case .function(let builtin, _):
       if canFail(builtin, node) { return true }
-      return node.children.contains(where: mayFail)
+      for child in node.children where mayFail(child) { return true }
+      return false
     default: return true
     }
   }

@@ -17,7 +17,8 @@ extension ScalarMachine {
     case .subtractUInt: return put(a.bits.subtractingReportingOverflow(b.bits), result)
     case .multiplyUInt: return put(a.bits.multipliedReportingOverflow(by: b.bits), result)
     case .divideUInt: return b.bits == 0 ? Code.divisionByZero.rawValue : put(a.bits.dividedReportingOverflow(by: b.bits), result)
-    case .remainderUInt: return b.bits == 0 ? Code.divisionByZero.rawValue : put(a.bits.remainderReportingOverflow(dividingBy: b.bits), result)
+    case .remainderUInt:
+      return b.bits == 0 ? Code.divisionByZero.rawValue : put(a.bits.remainderReportingOverflow(dividingBy: b.bits), result)
     case .addDouble: result.pointee = Cell(a.double + b.double)
     case .subtractDouble: result.pointee = Cell(a.double - b.double)
     case .multiplyDouble: result.pointee = Cell(a.double * b.double)

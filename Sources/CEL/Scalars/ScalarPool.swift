@@ -70,7 +70,9 @@ struct ScalarPool {
 
   /// Texts sorted by length, then by bytes.
   mutating func add(texts: [String]) -> UInt16 {
-    let sorted = texts.map { Array($0.utf8) }.sorted { ($0.count, 0) != ($1.count, 0) ? $0.count < $1.count : $0.lexicographicallyPrecedes($1) }
+    let sorted = texts.map { Array($0.utf8) }.sorted {
+      ($0.count, 0) != ($1.count, 0) ? $0.count < $1.count : $0.lexicographicallyPrecedes($1)
+    }
     textSets.append(sorted)
     return UInt16(textSets.count - 1)
   }

@@ -10,6 +10,8 @@ public struct ExpressionLimits: Sendable {
   public var heightMax = 250
   /// Comprehensions inside comprehensions: each level multiplies the work.
   public var comprehensionNestingMax = 4
+  /// Evaluations inside one another, of bindings that ask for one another: what a thread's stack holds.
+  let depthMax = 600
   /// Nodes evaluated, elements visited, and bytes of text produced (16 a step), in one evaluation.
   public var stepsMax = 1_000_000
 

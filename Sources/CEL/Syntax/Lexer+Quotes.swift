@@ -72,7 +72,8 @@ extension Lexer {
       try append(UInt32(code & 7) << 6 | UInt32(peek() & 7) << 3 | UInt32(peek(1) & 7), to: &content, isOctet: isBytes, start)
       index += 2
     default:
-      let advice = isBytes && code | 0x20 == UInt8(ascii: "u") ? "bytes take no Unicode escape" : "unknown escape; a backslash itself is '\\\\'"
+      let advice =
+        isBytes && code | 0x20 == UInt8(ascii: "u") ? "bytes take no Unicode escape" : "unknown escape; a backslash itself is '\\\\'"
       throw ExpressionIssue(offset: start, message: advice)
     }
   }

@@ -24,8 +24,7 @@ public struct Instant: Equatable, Comparable, Sendable {
 
   /// From the product's own unit.
   public init?(milliseconds: Int64) {
-    let seconds = milliseconds >= 0 ? milliseconds / 1000 : -((-(milliseconds + 1)) / 1000) - 1
-    self.init(checkedSeconds: seconds, nanoseconds: (milliseconds - seconds * 1000) * 1_000_000)
+    self.init(checkedSeconds: milliseconds / 1000, nanoseconds: milliseconds % 1000 * 1_000_000)
   }
 
   public static func < (a: Instant, b: Instant) -> Bool {

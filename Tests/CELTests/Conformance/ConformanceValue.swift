@@ -18,7 +18,9 @@ enum ConformanceValue {
     case ("map_value", .message(let map)):
       var result = MapValue()
       for entry in map.messages("entries") {
-        guard let key = entry.message("key"), let element = entry.message("value") else { throw TextProto.Fault(description: "a map's entry") }
+        guard let key = entry.message("key"), let element = entry.message("value") else {
+          throw TextProto.Fault(description: "a map's entry")
+        }
         _ = try result.insert(try value(element), for: try value(key))
       }
       return .map(result)
