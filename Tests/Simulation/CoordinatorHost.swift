@@ -5,45 +5,11 @@ import Wire
 @testable import Coordinator
 @testable import Wire
 
-/// The metadata store: durable, and apart from the coordinators that use it. With several of them it says who leads: a
-/// key under a lease, and a write compares with the term that the key was written in (R1).
-final class Store {
-  var snapshot = MetadataSnapshot()
-  /// Its host, where several coordinators reach it over the network.
-  var process: Process?
-  private(set) var leader: (host: CoordinatorHost, term: UInt64)?
-  private var lastTerm: UInt64 = 0
-  private var leaseEnd: UInt64 = 0
-
-  /// Somebody leads, and its lease has not passed.
-  func leader(at now: UInt64) -> (host: CoordinatorHost, term: UInt64)? {
-    if leaseEnd < now { leader = nil }
-    return leader
-  }
-
-  /// The term of a new leadership; nil where another leads.
-  func campaign(_ host: CoordinatorHost, lease: UInt64, now: UInt64) -> UInt64? {
-    guard leader(at: now) == nil else { return nil }
-    lastTerm += 1
-    leader = (host, lastTerm)
-    leaseEnd = lease == .max ? .max : now + lease
-    return lastTerm
-  }
-
-  func renew(_ term: UInt64, lease: UInt64, now: UInt64) -> Bool {
-    guard leader(at: now)?.term == term else { return false }
-    leaseEnd = now + lease
-    return true
-  }
-
-  func revoke(_ term: UInt64) { if leader?.term == term { leader = nil } }
-}
-
 /// A coordinator's machine: the real core, with a shell of the simulator's own around it, because the product's one is made
 /// of tasks, which run in an order of their own.
 final class CoordinatorHost {
   /// A leadership. What was asked in it and is answered after its end is dropped.
-  private struct Term {
+  struct Term {
     let number: UInt64
     var core: CoordinatorCore
   }
@@ -51,18 +17,18 @@ final class CoordinatorHost {
   let cluster: Cluster
   let process: Process
   let store: Store
-  private var term: Term?
-  private var loop: Loop!
-  private var links: [SessionID: Peer] = [:]
+  var term: Term?
+  var loop: Loop!
+  var links: [SessionID: Peer] = [:]
   private var lastSession: UInt64 = 0
   private var actions: [CoordinatorAction] = []
   // Standing by.
-  private var following: UInt64 = 0
-  private var leader: CoordinatorHost?
-  private var watch: LeaderWatch?
-  private var lastMap: ClusterMap?
-  private var ticks = 0
-  private var confirmed: UInt64 = 0
+  var following: UInt64 = 0
+  var leader: CoordinatorHost?
+  var watch: LeaderWatch?
+  var lastMap: ClusterMap?
+  var ticks = 0
+  var confirmed: UInt64 = 0
 
   init(_ cluster: Cluster, _ process: Process, _ store: Store) {
     self.cluster = cluster
@@ -70,9 +36,9 @@ final class CoordinatorHost {
     self.store = store
   }
 
-  private var world: World { cluster.world }
-  private var now: Int64 { Int64(world.now / 1_000_000) }
-  private var identity: LinkIdentity { LinkIdentity(cluster: Cluster.id, role: .coordinator, name: process.name) }
+  var world: World { cluster.world }
+  var now: Int64 { Int64(world.now / 1_000_000) }
+  var identity: LinkIdentity { LinkIdentity(cluster: Cluster.id, role: .coordinator, name: process.name) }
   var leads: Bool { process.isAlive && term != nil }
 
   func start() {
@@ -99,7 +65,7 @@ final class CoordinatorHost {
     tick()
   }
 
-  private func state() -> ClusterState? {
+  func state() -> ClusterState? {
     do { return try ClusterState(store.snapshot) } catch {
       world.fail("the metadata store can't be read: \(error)")
       return nil
@@ -203,7 +169,7 @@ final class CoordinatorHost {
   }
 
   /// Has the store do something once, over the network: the request and the answer each wait for an open way.
-  private func ask(_ life: Int, _ body: @escaping () -> () -> Void) {
+  func ask(_ life: Int, _ body: @escaping () -> () -> Void) {
     guard let host = store.process else { return }
     func travel(_ from: Process, _ to: Process, _ arrived: @escaping () -> Void) {
       guard process.isAlive, process.incarnation == life else { return }
@@ -221,120 +187,19 @@ final class CoordinatorHost {
     }
   }
 
-  // MARK: Leading and standing by, as the product's authority and server do it
-
-  private static let grace: Int64 = 2_000
-
-  private func lookForLeader() {
-    let life = process.incarnation
-    guard term == nil else { return }
-    ask(life) { [unowned self] in
-      let found = store.leader(at: world.now)
-      let won = found == nil ? store.campaign(self, lease: cluster.plan.coordinatorLease, now: world.now) : nil
-      return { [unowned self] in
-        if let won { lead(won) } else if let found { follow(found.host, found.term) }
-        world.after(.milliseconds(200), process) { [unowned self] in lookForLeader() }
-      }
-    }
-  }
-
-  private func lead(_ number: UInt64) {
-    guard term == nil, let state = state() else { return }
-    world.note("leads, term \(number)")
-    cluster.counts.leaderships += 1
-    watch?.close()
-    watch = nil
-    leader = nil
-    following = 0
-    for link in links.values.sorted(by: { $0.session < $1.session }) where link.role == .client {
-      link.link?.close(Failure(.unavailable, "a coordinator has been elected: connect again"))
-    }
-    confirmed = world.now
-    term = Term(number: number, core: CoordinatorCore(state, cluster.plan.policy, now: now + Self.grace))
-    take(.tick)
-    keepAlive(number)
-  }
-
-  private func keepAlive(_ number: UInt64) {
-    guard term?.number == number else { return }
-    let asked = world.now
-    if world.now - confirmed > cluster.plan.coordinatorLease + .seconds(1) { return standBy(nil) }
-    ask(process.incarnation) { [unowned self] in
-      let isRenewed = store.renew(number, lease: cluster.plan.coordinatorLease, now: world.now)
-      return { [unowned self] in
-        guard term?.number == number else { return }
-        if isRenewed { confirmed = max(confirmed, asked) } else { standBy(nil) }
-      }
-    }
-    world.after(cluster.plan.coordinatorLease / 4, process) { [unowned self] in keepAlive(number) }
-  }
-
-  private func follow(_ host: CoordinatorHost, _ number: UInt64) {
-    guard term == nil, number != following, host !== self else { return }
-    following = number
-    standBy(host)
-    watch?.close()
-    watch = LeaderWatch(host.process.address, on: loop, tls: nil, identity: identity, options: cluster.linkOptions) {
-      [unowned self] isDead in
-      guard isDead, process.isAlive else { return }
-      ask(process.incarnation) { [unowned self] in
-        store.revoke(number)
-        return {}
-      }
-    }
-    watch?.start()
-  }
-
-  private func standBy(_ leader: CoordinatorHost?) {
-    self.leader = leader
-    if let term {
-      world.note("does not lead any more")
-      lastMap = term.core.state.map
-      self.term = nil
-      following = 0
-      world.after(.milliseconds(10), process) { [unowned self] in lookForLeader() }
-    }
-    for link in links.values.sorted(by: { $0.session < $1.session }) where !mayStay(link) { sendOn(link) }
-  }
-
-  private func mayStay(_ peer: Peer) -> Bool {
-    peer.role == .coordinator || peer.role == .client && leader == nil && lastMap != nil
-  }
-
-  private func tickStandingBy() {
-    ticks += 1
-    guard ticks % 100 == 0 else { return }
-    for link in links.values.sorted(by: { $0.session < $1.session }) where link.role == .client { sendOn(link) }
-  }
-
-  private func answerStandingBy(_ session: SessionID, _ correlation: UInt64, _ request: CoordinatorRequest) {
-    guard let link = links[session] else { return }
-    switch request {
-    case .map, .watch:
-      if mayStay(link), let lastMap { return link.send(.map(lastMap), correlation) }
-      sendOn(link)
-    default: sendOn(link)
-    }
-  }
-
-  private func sendOn(_ peer: Peer) {
-    if let leader { peer.link?.send(LeaderHint(address: leader.process.address), correlation: 0) }
-    peer.link?.close(Failure(.notLeader, "this coordinator does not lead: ask there"))
-  }
-
   // MARK: Connections
 
-  fileprivate func opened(_ peer: Peer) {
+  func opened(_ peer: Peer) {
     links[peer.session] = peer
     if term == nil, !mayStay(peer) { sendOn(peer) }
   }
 
-  fileprivate func closed(_ session: SessionID) {
+  func closed(_ session: SessionID) {
     links[session] = nil
     take(.closed(session))
   }
 
-  fileprivate final class Peer: LinkDelegate {
+  final class Peer: LinkDelegate {
     private unowned let host: CoordinatorHost
     let session: SessionID
     private(set) var link: Link?
