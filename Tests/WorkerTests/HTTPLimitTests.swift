@@ -85,7 +85,7 @@ import Testing
     let request = HTTPClient.request("POST", "/v1/decisions", Array("[\(rows)]".utf8))
     for _ in 0..<8 { deaf.push(request) }
     // With a body of the deaf client's it would be taken, with a response it is not.
-    let other = HTTPFixture.transaction("ok-1") + String(repeating: " ", count: 2_500_000)
+    let other = HTTPFixture.transaction("ok-1") + String(repeating: " ", count: 2_800_000)
     #expect(request.count < 1_600_000)
     var refused: HTTPClient.Response
     repeat { refused = try await fixture.connect().ask("POST", "/v1/decisions", other) } while refused.status == 200
