@@ -21,7 +21,8 @@ final class Disk {
 
     init(_ path: String) {
       let parts = path.split(separator: "/")
-      journal = parts.count > 2 && parts[parts.count - 2] == "journal" && parts.last!.hasPrefix("journal-") ? String(parts[parts.count - 3]) : nil
+      let isSegment = parts.count > 2 && parts[parts.count - 2] == "journal" && parts.last!.hasPrefix("journal-")
+      journal = isSegment ? String(parts[parts.count - 3]) : nil
       isLong = parts.contains { $0 == "journal" || $0 == "outbox" || $0.hasPrefix("snapshot") }
     }
   }
@@ -139,7 +140,9 @@ final class Disk {
       read: { file, into, at in alive() ? disk.read(file, into, at) : dead },
       sync: { file in
         guard alive(), let target = disk.open[file]?.file else { return dead }
-        if target.isLong { disk.world.threads.sleep(.microseconds(150) + disk.world.random.within(0 ... .microseconds(1500)) + disk.slowness) }
+        if target.isLong {
+          disk.world.threads.sleep(.microseconds(150) + disk.world.random.within(0 ... .microseconds(1500)) + disk.slowness)
+        }
         guard alive() else { return dead }
         return disk.sync(target)
       },

@@ -63,7 +63,9 @@ struct Plan {
   /// What is drawn from `random` is drawn in every scenario alike, so that the mixed runs stay as they are.
   init(_ random: inout Random, seed: UInt64, scenario: Scenario?) {
     var own = Random(seed: seed &* 0x2545_F491_4F6C_DD1D &+ 1)
-    self.scenario = scenario ?? Self.draw(&own)
+    // Drawn in any case, so that what follows is the same when the plan is given.
+    let drawn = Self.draw(&own)
+    self.scenario = scenario ?? drawn
     workers = 3 + (random.below(3) == 0 ? 1 : 0)
     partitions = 1 + random.below(3)
     loops = random.below(4) == 0 ? 2 : 1

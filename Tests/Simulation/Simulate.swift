@@ -81,7 +81,8 @@ enum Simulate {
 
   struct Totals: CustomStringConvertible {
     var steps: UInt64 = 0
-    var answers = 0, transactions = 0, failovers = 0, shrinks = 0, expansions = 0, stripped = 0, stops = 0, successions = 0, abandoned = 0, leaderships = 0
+    var answers = 0, transactions = 0, failovers = 0, shrinks = 0, expansions = 0, stripped = 0, stops = 0, successions = 0, abandoned = 0,
+      leaderships = 0
     var faults: [Fault: Int] = [:]
 
     mutating func add(_ cluster: Cluster) {

@@ -77,7 +77,8 @@ import Wire
     #expect(Set(answer.outcomes.map(\.status)).count == 2)
   }
 
-  @Test func `R14: who decided beyond the commit offset and is fenced is let go of at once; nothing is written before the rebuild`() throws {
+  @Test func `R14: who decided beyond the commit offset and is fenced is let go of at once; nothing is written before the rebuild`() throws
+  {
     var rig = try ShardRig()
     rig.lead()
     _ = try rig.answer([ShardRig.transaction("a")])

@@ -251,20 +251,22 @@ final class WorkerLoop: @unchecked Sendable {
   /// The journal may have a record before the facts that allow it are on disk: nothing leaves the machine until they
   /// are, and a restart takes the higher of both epochs.
   private func hand(over chunk: RecordChunk) {
-    let ticket = chunk.bytes.withUnsafeBytes { append($0) }
+    let (first, ticket) = chunk.bytes.withUnsafeBytes { append($0) }
     shard.handedOver(ticket: ticket.rawValue)
     appendedBytes += chunk.bytes.count
     let due = shard.firstOffsets(appended: appendedBytes, spacing: LogIndex.spacing)
-    if !due.isEmpty { node.logIndex.handed(ticket.rawValue, due.map { .init(partition: $0.partition, base: $0.base) }) }
+    if !due.isEmpty { node.logIndex.handed(first.rawValue, due.map { .init(partition: $0.partition, base: $0.base) }) }
     // R5: in memory is enough, and it is.
     if shard.settings?.durability == .replicated || planted(.acknowledgeBeforeSync) {
       shard.durable(ticket: ticket.rawValue, now: node.clock.now())
     }
   }
 
-  /// A burst of catch-up may be more than the journal takes at once. The ticket is that of the last piece.
-  private func append(_ records: UnsafeRawBufferPointer) -> JournalTicket {
+  /// A burst of catch-up may be more than the journal takes at once. The tickets are those of the first piece, where the
+  /// burst begins in the journal, and of the last, with which all of it is durable.
+  private func append(_ records: UnsafeRawBufferPointer) -> (first: JournalTicket, last: JournalTicket) {
     var rest = records
+    var first: JournalTicket?
     while rest.count > node.journal.batchBytesMax {
       var end = 0
       while end < rest.count {
@@ -273,10 +275,12 @@ final class WorkerLoop: @unchecked Sendable {
         end += length
       }
       precondition(end > 0, "a record of \(rest.count) bytes is more than a segment of the log holds")
-      node.journal.append(UnsafeRawBufferPointer(rebasing: rest[..<end]))
+      let ticket = node.journal.append(UnsafeRawBufferPointer(rebasing: rest[..<end]))
+      first = first ?? ticket
       rest = UnsafeRawBufferPointer(rebasing: rest[end...])
     }
-    return node.journal.append(rest)
+    let last = node.journal.append(rest)
+    return (first ?? last, last)
   }
 
   private func persistNext() {
