@@ -17,11 +17,11 @@ public struct SubmitCommand: AsyncParsableCommand {
       nothing again. Progress is kept in FILE.assay-progress.
 
       Exit codes:
-        0   every readable row was decided
+        0   every row was decided
         1   the cluster can't be reached, or refuses this client
         2   the call is wrong, or a file can't be read or written (64 for options that don't exist)
         3   rows were not decided in time, or the submission was interrupted: run the same command again
-        4   the cluster refused rows; they are in its quarantine with the reasons
+        4   rows could not be read, or were refused; they are in the cluster's quarantine with the reasons
       """)
 
   @Argument(help: "The file of transactions.")
@@ -150,7 +150,7 @@ public struct SubmitCommand: AsyncParsableCommand {
 
   static func exitCode(_ summary: SubmitSummary) -> ExitCode {
     if !summary.isComplete { return ExitCode(3) }
-    return summary.counters.rejectedTotal > 0 ? ExitCode(4) : .success
+    return summary.counters.rejectedTotal + Int(summary.counters.quarantined) > 0 ? ExitCode(4) : .success
   }
 
   static func complain(_ text: String) {

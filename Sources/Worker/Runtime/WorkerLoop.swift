@@ -132,7 +132,8 @@ final class WorkerLoop: @unchecked Sendable {
     quarantineText.removeAll(keepingCapacity: true)
     let now = node.clock.now()
     for record in records {
-      metrics.rejected(record.rejection.reason)
+      // What HTTP could not read has been counted where it was read.
+      if record.source != TransactionBatch.source { metrics.rejected(record.rejection.reason) }
       QuarantineText.append(
         time: now, rejection: record.rejection, source: record.source, transactionID: RawSpan(), raw: record.excerpt.span.bytes,
         to: &quarantineText)
