@@ -101,6 +101,28 @@ import Wire
     #expect(try rig.take(id).outcomes.map(\.failure) == [.fenced])
   }
 
+  @Test func `R1: who was rebuilt leads no epoch once more by a superseded record that comes late`() throws {
+    var rig = try Self.pair()
+    try rig.submit([ShardRig.transaction("a")])
+    rig.sync()
+    // A follower has heard of a higher epoch; this replica has not been told of its record yet.
+    rig.shard.received(
+      Appended(
+        partition: PartitionID(1), epoch: Epoch(2), sender: Self.other.node, senderIncarnation: Self.other.incarnation,
+        senderStorage: Self.other.storage, result: .fenced(highest: Epoch(2))), now: rig.now)
+    let closed = try #require(rig.shard.output.rebuilds.first)
+    let recovered = try ShardRig.recover(ShardRig.split(rig.written), [rig.bundle])
+    rig.shard.recover(recovered, highestEpoch: closed.highestEpoch, record: closed.record, lastAssumed: closed.lastAssumed)
+    // One of the epoch that it led.
+    rig.records[0].version = RecordVersion(2)
+    rig.shard.learned(rig.map, now: rig.now)
+    #expect(!rig.shard.isPrimary(of: PartitionID(1)))
+    rig.records[0].version = RecordVersion(3)
+    rig.records[0].epoch = Epoch(3)
+    rig.shard.learned(rig.map, now: rig.now)
+    #expect(rig.shard.isPrimary(of: PartitionID(1)), "a new epoch is another role")
+  }
+
   @Test func `S3: each decision names its bundle; a retry after the switch names the one that decided`() throws {
     var rig = try ShardRig()
     rig.lead()

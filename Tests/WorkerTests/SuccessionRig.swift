@@ -39,6 +39,8 @@ struct SuccessionRig {
   var order: [[UInt8]] = []
   var reports: [SuccessionReport] = []
   var handOvers: [HandOverReport] = []
+  /// Reads of a journal for a follower.
+  var catchUps = 0
   private var intake = IntakeBatch()
 
   init(seed: UInt64, partitions: Int = 1) throws {
@@ -92,6 +94,7 @@ struct SuccessionRig {
     }
     for fact in output.persists { node.facts[fact.partition] = fact }
     for send in output.sends { deliver(send.append, send.records, to: send.to) }
+    catchUps += output.catchUps.count
     for catchUp in output.catchUps { deliver(catchUp.append, read(node, catchUp), to: catchUp.to) }
     for (appended, to) in output.answers where peer(to).isUp { peer(to).shard.received(appended, now: now) }
     for delivery in output.deliveries { take(delivery, node) }
@@ -131,15 +134,16 @@ struct SuccessionRig {
 
   /// What the journal's reader finds.
   private func read(_ node: Node, _ catchUp: ShardOutput.CatchUp) -> [UInt8] {
-    var found: [(LogRecord, [UInt8])] = []
-    for (header, bytes) in try! ShardRig.split(node.journal) where header.partition == catchUp.append.partition {
-      if header.kind == .truncated {
-        found.removeAll { $0.0.endOffset > header.baseOffset }
-      } else if !header.kind.isLocal, catchUp.range.contains(header.baseOffset) {
-        found.append((header, bytes))
-      }
+    var found: [UInt8] = []
+    var next = catchUp.range.lowerBound
+    for (header, bytes) in try! ShardRig.split(node.journal)
+    where header.partition == catchUp.append.partition && !header.kind.isLocal && header.baseOffset == next
+      && next < catchUp.range.upperBound && catchUp.log.epoch(at: next) == header.epoch
+    {
+      found += bytes
+      next = header.endOffset
     }
-    return found.first?.0.baseOffset == catchUp.range.lowerBound ? found.flatMap(\.1) : []
+    return found
   }
 
   private mutating func take(_ delivery: ShardOutput.Delivery, _ node: Node) {
@@ -230,7 +234,7 @@ struct SuccessionRig {
   private func rebuild(_ closed: ShardOutput.Rebuild, _ node: Node) {
     sync(node)
     guard let partition = try! recovered(node)[closed.partition] else { preconditionFailure("\(closed.partition) is not in the journal") }
-    node.shard.recover(partition, highestEpoch: closed.highestEpoch, record: closed.record)
+    node.shard.recover(partition, highestEpoch: closed.highestEpoch, record: closed.record, lastAssumed: closed.lastAssumed)
     node.shard.learned(map, now: now)
   }
 

@@ -58,6 +58,20 @@ import Wire
     #expect(rig.nodes[0].shard.partitionIDs == [PartitionID(1)])
   }
 
+  @Test func `a copy that lacks a successor's birth is never looked for in the journal, which hasn't got it`() throws {
+    var rig = try SuccessionRig(seed: 4)
+    _ = try rig.submit((0..<40).map { ShardRig.transaction("t\($0)", card: "card-\($0)") })
+    rig.elect(PartitionID(1), 1, leaving: 3)
+    let succession = Self.split(1, rig.records[0], at: KeyHash(1 << 63), ids: 2)
+    rig.command(.prepare, succession)
+    let isCommitted = rig.commit(succession)
+    #expect(isCommitted)
+    rig.place(PartitionID(2), on: 3)
+    for _ in 0..<8 { rig.tick() }
+    #expect(rig.catchUps == 0)
+    #expect(rig.nodes[2].shard.partitionIDs == [PartitionID(2)] && rig.nodes[0].shard.partitions[PartitionID(2)]!.replica.isServing)
+  }
+
   @Test func `a successor whose place others have taken while its worker was away is let go of`() throws {
     var rig = try SuccessionRig(seed: 3)
     _ = try rig.submit([ShardRig.transaction("a")])

@@ -55,6 +55,6 @@ extension Shard {
   func rebuild(_ partition: Partition) -> ShardOutput.Rebuild {
     .init(
       partition: partition.id, isSuccessor: partition.birth != nil, highestEpoch: partition.replica.highestEpoch,
-      record: partition.replica.record)
+      record: partition.replica.record, lastAssumed: partition.replica.lastAssumed)
   }
 }

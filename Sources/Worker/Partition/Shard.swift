@@ -286,10 +286,12 @@ public final class Shard {
   // MARK: Opening and recovery
 
   /// A partition as its journal left it: the log's shape, the state applied as far as commit marks in the log allow, and
-  /// the records behind that.
-  public func recover(_ recovered: RecoveredPartition, highestEpoch: Epoch, record: PartitionRecord?) {
-    let replica = Replica(
+  /// the records behind that. `lastAssumed` is the last epoch that this process led; none for one that has just started, which
+  /// no record names yet (R1).
+  public func recover(_ recovered: RecoveredPartition, highestEpoch: Epoch, record: PartitionRecord?, lastAssumed: Epoch = .none) {
+    var replica = Replica(
       partition: recovered.id, me: me, log: recovered.log, commit: recovered.state.applied, highestEpoch: highestEpoch, record: record)
+    replica.lastAssumed = lastAssumed
     let partition = Partition(
       id: recovered.id, range: record?.range ?? KeyRange(first: KeyHash(0), last: KeyHash(.max)), replica: replica,
       state: recovered.state, sinkCursor: recovered.sinkCursor)
@@ -342,8 +344,9 @@ public final class Shard {
       case .send(let append, let node, let range):
         if let records = partition.recentRecords(range) {
           output.sends.append(.init(append: append, to: node, records: records))
-        } else {
-          output.catchUps.append(.init(append: append, to: node, range: range))
+        } else if range.lowerBound >= partition.replica.logStart {
+          // What lies below is nowhere in the journal: to look for it at every heartbeat would read all of it each time.
+          output.catchUps.append(.init(append: append, to: node, range: range, log: partition.replica.log))
         }
       case .answer(let appended, let node): output.answers.append((appended, to: node))
       case .propose(let add, let member, let epoch, let version):

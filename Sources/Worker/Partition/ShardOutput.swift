@@ -19,6 +19,8 @@ public struct ShardOutput {
     public var append: Append
     public var to: NodeID
     public var range: Range<Offset>
+    /// The log that `range` is of: the journal may also have records that a truncation has voided.
+    public var log: EpochTable
   }
 
   public struct Proposal: Sendable {
@@ -36,6 +38,8 @@ public struct ShardOutput {
     public var isSuccessor: Bool
     public var highestEpoch: Epoch
     public var record: PartitionRecord?
+    /// The last epoch that it led: a role is assumed once (R1).
+    public var lastAssumed: Epoch
   }
 
   /// A committed record for the sinks, in log order within its partition.

@@ -14,28 +14,20 @@ struct PartitionReader {
     self.start = start
   }
 
-  /// Records from `range.lowerBound` on, as far as `range.upperBound` or `maxBytes`, at least one; nil where the journal
-  /// has not got them (yet). Records that a truncation voided are left out.
-  mutating func read(_ range: Range<Offset>, maxBytes: Int) throws -> [UInt8]? {
-    var found: [(header: LogRecord, bytes: [UInt8])] = []
-    try forEach { header, bytes in
-      if header.kind == .dropped {
-        // A copy that was here before this one.
-        found.removeAll()
-      } else if header.kind == .truncated {
-        while let last = found.last, last.header.endOffset > header.baseOffset { found.removeLast() }
-      } else if !header.kind.isLocal, header.baseOffset >= range.lowerBound, header.baseOffset < range.upperBound {
-        found.append((header, Array(bytes)))
-      }
-      return true
-    }
-    guard found.first?.header.baseOffset == range.lowerBound else { return nil }
+  /// Records of `log` from `range.lowerBound` on, as far as `range.upperBound` or `maxBytes`, at least one; nil where the journal
+  /// has not got them (yet). Reads no further than it must: an entry's epoch and offset tell whether it is the log's own or was
+  /// voided by a truncation that stands further on, and whose copy it was written for doesn't matter (R8).
+  mutating func read(_ range: Range<Offset>, of log: EpochTable, maxBytes: Int) throws -> [UInt8]? {
     var out: [UInt8] = []
-    for record in found {
-      if !out.isEmpty, out.count + record.bytes.count > maxBytes { break }
-      out.append(contentsOf: record.bytes)
+    var next = range.lowerBound
+    try forEach(pieceBytes: maxBytes) { header, bytes in
+      guard !header.kind.isLocal, header.baseOffset == next, log.epoch(at: next) == header.epoch else { return true }
+      if !out.isEmpty, out.count + bytes.count > maxBytes { return false }
+      out.append(contentsOf: bytes)
+      next = header.endOffset
+      return next < range.upperBound && out.count < maxBytes
     }
-    return out
+    return out.isEmpty ? nil : out
   }
 
   /// The partition as its snapshot and the log behind it make it, once everything up to `ticket` is in the journal.
@@ -77,10 +69,10 @@ struct PartitionReader {
     return partitions[partition]
   }
 
-  private mutating func forEach(_ body: (LogRecord, ArraySlice<UInt8>) throws -> Bool) throws {
+  private mutating func forEach(pieceBytes: Int = 4 << 20, _ body: (LogRecord, ArraySlice<UInt8>) throws -> Bool) throws {
     var position: JournalPosition? = start
     while let at = position {
-      let piece = try journal.read(at: at, maxBytes: 4 << 20) { partition == nil || $0.partition == partition }
+      let piece = try journal.read(at: at, maxBytes: pieceBytes) { partition == nil || $0.partition == partition }
       var offset = 0
       while offset < piece.bytes.count {
         let header = try piece.bytes[offset...].withUnsafeBytes { try LogRecord(reading: $0) }

@@ -49,7 +49,7 @@ final class PeerLinks: @unchecked Sendable {
 
   /// Records that have left memory are read from the journal, on a thread that may block.
   func catchUp(_ catchUp: ShardOutput.CatchUp, _ loop: WorkerLoop) {
-    node.readLog(catchUp.append.partition, catchUp.range) { records in
+    node.readLog(catchUp.append.partition, catchUp.range, of: catchUp.log) { records in
       loop.eventLoop.execute {
         guard let records, let link = self.ready(catchUp.to) else { return }
         link.send(.append) { out in

@@ -324,12 +324,14 @@ final class WorkerNode: @unchecked Sendable {
 
   /// Records of one partition from the journal, for a follower that has fallen behind what is in memory. `done` gets nil
   /// when they can't be read now.
-  func readLog(_ partition: PartitionID, _ range: Range<Offset>, _ done: @escaping @Sendable ([UInt8]?) -> Void) {
+  func readLog(
+    _ partition: PartitionID, _ range: Range<Offset>, of log: EpochTable, _ done: @escaping @Sendable ([UInt8]?) -> Void
+  ) {
     let start = logIndex.start(of: partition, from: range.lowerBound) ?? journal.beginning
     background {
       var reader = PartitionReader(journal: self.journal, partition: partition, at: start)
       do {
-        done(try reader.read(range, maxBytes: 1 << 20))
+        done(try reader.read(range, of: log, maxBytes: 1 << 20))
       } catch {
         self.logger.warning(
           "the log can't be read for a follower that has fallen behind", metadata: ["partition": "\(partition)", "error": "\(error)"])
@@ -350,7 +352,8 @@ final class WorkerNode: @unchecked Sendable {
       loop.eventLoop.execute {
         switch rebuilt {
         case .success(let partition):
-          loop.shard.recover(partition, highestEpoch: closed.highestEpoch, record: closed.record)
+          loop.shard.recover(
+            partition, highestEpoch: closed.highestEpoch, record: closed.record, lastAssumed: closed.lastAssumed)
           if let map = loop.map { loop.learned(map) }
         case .failure(let error): self.stop(because: "\(id) can't be rebuilt: \(error)")
         }
