@@ -75,7 +75,9 @@ import Wire
     #expect(summary.isComplete && !summary.wasDone && summary.failed == 0)
     #expect(summary.counters.decided == 3_001)
     #expect(summary.counters.alreadyDecided == 1, "the last row stands in the file twice")
-    #expect(summary.counters.quarantined == 2)
+    #expect(summary.counters.quarantined == 2 && summary.counters.unreadable == ["missing_field": 1, "malformed": 1])
+    #expect(place.checkpoint("in.ndjson")?.counters.unreadable == summary.counters.unreadable)
+    #expect(summary.unknown == [:])
     #expect(summary.counters.alerts == 300)
     #expect(summary.rows == 3_004)
     #expect(summary.examples.count == 2 && summary.examples[0].hasPrefix("line 3001: missing_field"))
@@ -119,6 +121,40 @@ import Wire
     #expect(lines[8].hasPrefix("t7,1,7,c7,") && lines[8].contains("potential_fraud,review,0.900000,CARD_VELOCITY"))
     #expect(summary.examples[0].hasPrefix("line 402: "), "two lines a row, behind the header")
     await cluster.stop()
+  }
+
+  @Test func keysThatNoFieldHasAreToldWithTheirRows() async throws {
+    let place = try Place()
+    let cluster = try await FakeCluster(workers: 1)
+    cluster.publish(primaries: [0])
+    func with(_ key: String, _ rows: Range<Int>) -> String {
+      rows.map { Rows.line("t\($0)", card: "c").replacing("{", with: "{\"\(key)\":1,", maxReplacements: 1) }.joined()
+    }
+    let text =
+      Self.lines(10) + with("merchnat", 10..<2_000) + with("4111111111111111", 2_000..<2_003) + with("mer\\u0063hnat", 2_003..<2_004)
+    let path = try place.write("in.ndjson", text)
+    let told = Mutex<Set<[String]>>([])
+    let loop = MultiThreadedEventLoopGroup.singleton.next()
+    let client = cluster.client(on: loop)
+    let job = SubmitJob(job(path), on: loop) { progress in told.withLock { _ = $0.insert(progress.unknown) } }
+    let summary = try await job.run(client, cluster: client.map().cluster)
+    #expect(summary.counters.decided == 2_004)
+    #expect(summary.unknown == ["merchnat": 1_991, "": 3], "what may be a card number is not repeated")
+    #expect(told.withLock { $0 }.isSubset(of: [[], ["merchnat"], ["", "merchnat"]]))
+    client.close()
+
+    let csv = try place.write(
+      "in.csv", "transaction_id,event_time,amount,currency,card,note\n" + (0..<9).map { "c\($0),2026-11-21T07:00:00Z,1,EUR,c,x\n" }.joined()
+    )
+    #expect(try await run(cluster, self.job(csv)).unknown == ["note": 9])
+    await cluster.stop()
+  }
+
+  @Test func progressOfBeforeReasonsWereKeptIsRead() throws {
+    let text = #"{"decided":5,"alreadyDecided":1,"alerts":2,"quarantined":3,"rejected":{"time_in_future":1}}"#
+    let counters = try JSONDecoder().decode(SubmitCounters.self, from: Data(text.utf8))
+    #expect(counters.quarantined == 3 && counters.unreadable.isEmpty && counters.rows == 10)
+    #expect(try JSONDecoder().decode(SubmitCounters.self, from: JSONEncoder().encode(counters)) == counters)
   }
 
   @Test func featuresAreWrittenWhereAskedFor() async throws {

@@ -46,6 +46,27 @@ struct RefusalTests {
     #expect(line.contains("certificate"), "\(line)")
   }
 
+  @Test(
+    "what founds a cluster is refused where it has another shape; a coordinator's number of partitions that isn't the cluster's is reported"
+  )
+  func shapes() throws {
+    let cluster = try TestCluster(workers: 1, partitions: 2, replicas: 1)
+    let again = ["dev", "up", "--data", cluster.directory]
+    let line = try refusal(again + ["--workers", "2", "--partitions", "2", "--durability", "replicated"])
+    #expect(line.contains("--workers 2 where it has 1, --durability replicated where it has fsync"), "\(line)")
+    #expect(try refusal(again + ["--metadata", "etcd"]).contains("--metadata etcd where it has embedded"))
+    #expect(try AssayBinary.run(again).status == 0)
+
+    try cluster.kill("coordinator")
+    let path = "\(cluster.directory)/coordinator.yaml"
+    let changed = try lines(of: path).map { $0.hasPrefix("partitions:") ? "partitions: 8" : $0 }.joined(separator: "\n")
+    try changed.write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(try AssayBinary.run(again).status == 0)
+    let log = try String(contentsOfFile: "\(cluster.directory)/logs/coordinator.log", encoding: .utf8)
+    let told = log.split(separator: "\n").filter { $0.contains("another number of partitions than the cluster") }
+    #expect(told.count == 1 && told[0].contains("configured=8") && told[0].contains("partitions=2"), "\(told)")
+  }
+
   @Test("an unknown key is refused with its line and the key that was meant; --check-config only looks")
   func configuration() throws {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).yaml").path

@@ -8,6 +8,7 @@ final class ProgressDisplay: Sendable {
   private struct State {
     var hasBar = false
     var nextLine = ContinuousClock.now + .seconds(5)
+    var hasWarned = false
   }
 
   private static let barWidth = 24
@@ -22,6 +23,11 @@ final class ProgressDisplay: Sendable {
 
   func show(_ progress: SubmitProgress) {
     state.withLock { state in
+      if !progress.unknown.isEmpty, !state.hasWarned {
+        // Once, while there is still time to stop; the summary has all of them, with counts.
+        state.hasWarned = true
+        Self.write("\(state.hasBar ? "\r\u{1B}[K" : "")assay submit: \(UnknownKeysText.warning(progress.unknown))\n")
+      }
       if isTerminal {
         state.hasBar = true
         Self.write("\r\(Self.bar(progress)) \(Self.text(progress))\u{1B}[K")

@@ -82,7 +82,7 @@ public struct SubmitCommand: AsyncParsableCommand {
     do {
       let summary = try await submit(display)
       display.finish()
-      SummaryText.print(summary, file: file, decisions: decisions)
+      SummaryText.print(summary, file: file, decisions: decisions, hasSchema: schema != nil)
       try writeSummary(summary)
       let code = Self.exitCode(summary)
       if code != .success { throw code }

@@ -1,13 +1,14 @@
 import Client
 import Foundation
+import Wire
 
 /// A submission's end in words and as JSON.
 enum SummaryText {
-  static func print(_ summary: SubmitSummary, file: String, decisions: String?) {
-    Swift.print(text(summary, file: file, decisions: decisions), terminator: "")
+  static func print(_ summary: SubmitSummary, file: String, decisions: String?, hasSchema: Bool) {
+    Swift.print(text(summary, file: file, decisions: decisions, hasSchema: hasSchema), terminator: "")
   }
 
-  static func text(_ summary: SubmitSummary, file: String, decisions: String?) -> String {
+  static func text(_ summary: SubmitSummary, file: String, decisions: String?, hasSchema: Bool) -> String {
     let counters = summary.counters
     var text = ""
     func line(_ label: String, _ value: String) {
@@ -24,7 +25,11 @@ enum SummaryText {
     line("already decided", "\(counters.alreadyDecided)")
     line("alerts", "\(counters.alerts)")
     if counters.quarantined > 0 { line("unreadable lines", "\(counters.quarantined), in the cluster's quarantine") }
+    for (reason, count) in counters.unreadable.sorted(by: { $0.key < $1.key }) { line("", "\(count)  \(reason)") }
     for (reason, count) in counters.rejected.sorted(by: { $0.key < $1.key }) { line("rejected", "\(count)  \(reason)") }
+    for (name, count) in summary.unknown.sorted(by: { $0.key < $1.key }) {
+      line("passed over", "\(UnknownKeysText.quoted(name)) in \(count) rows: no field has that name")
+    }
     if summary.failed > 0 { line("failed", "\(summary.failed)") }
     if !summary.wasDone {
       line("time", "\(fixed(summary.elapsed, 2)) s for \(summary.rows) rows, \(Int(summary.rate)) rows/s")
@@ -40,6 +45,10 @@ enum SummaryText {
     }
     if let decisions, summary.isComplete { line("decisions", decisions) }
     for example in summary.examples { text += "  \(example)\n" }
+    // The fixed fields are seen to before a row is sent: what the cluster misses is one that the bundle declares.
+    if !hasSchema, counters.rejected[RejectReason.missingField.code] != nil {
+      text += "  The bundle's schema declares fields that this file was read without: give its schema.yaml by --schema\n"
+    }
     if let problem = summary.problem { text += "  The cluster's last word: \(problem)\n" }
     return text
   }

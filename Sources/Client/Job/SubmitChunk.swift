@@ -45,6 +45,8 @@ final class SubmitChunk: @unchecked Sendable {
   private(set) var unreadable: [Unreadable] = []
   private(set) var answers: [Answer] = []
   private(set) var features: [Double] = []
+  /// Keys or columns that no field has, with the number of its rows in which they stand; "" for those not to be named.
+  var unknown: [String: Int] = [:]
   /// The file ends behind it.
   var isLast = false
   /// No row of it was sent before, ms; nil while none was sent at all.

@@ -22,6 +22,9 @@ public struct SubmitSummary: Codable, Sendable {
   public var latency: LatencyRecorder.Summary?
   /// The first problems with rows, in words: at most `examplesMax`.
   public var examples: [String]
+  /// Keys or columns that no field has, with the number of rows of this call that had them; "" for those that are not named
+  /// for they are long or may be data. What stands there is passed over.
+  public var unknown: [String: Int] = [:]
   /// What the cluster said last, where rows failed.
   public var problem: String?
 
@@ -44,6 +47,8 @@ public struct SubmitProgress: Sendable {
   public var secondsLeft: Double?
   /// Why nothing moves, where that is known.
   public var problem: String?
+  /// Keys or columns seen so far that no field has.
+  public var unknown: [String] = []
 
   public var fraction: Double { bytesTotal > 0 ? Double(bytesDone) / Double(bytesTotal) : 1 }
 }

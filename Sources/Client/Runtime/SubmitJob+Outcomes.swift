@@ -65,7 +65,9 @@ extension SubmitJob: SubmitterDelegate {
         if answer.outcome == .decided { checkpoint.counters.decided += 1 } else { checkpoint.counters.alreadyDecided += 1 }
         if answer.decision.verdict == .potentialFraud { checkpoint.counters.alerts += 1 }
         if options.outputPath != nil { lines.append(chunk, index, to: &pendingOutput) }
-      case .quarantined: checkpoint.counters.quarantined += 1
+      case .quarantined:
+        checkpoint.counters.quarantined += 1
+        checkpoint.counters.unreadable[chunk.unreadable[Int(item.start)].rejection.reason.code, default: 0] += 1
       case .rejected: checkpoint.counters.rejected[answer.reason.code, default: 0] += 1
       case .open, .failed: preconditionFailure("only outcomes are told")
       }

@@ -56,7 +56,11 @@ extension SubmitJob {
     advance()
     let now = clock().nanoseconds
     meter.add(now, rows: rows, bytes: checkpoint.offset)
-    if let onProgress { onProgress(meter.progress(bytesTotal: size, problem: submitter?.lastProblem)) }
+    if let onProgress {
+      var progress = meter.progress(bytesTotal: size, problem: submitter?.lastProblem)
+      progress.unknown = unknown.keys.sorted()
+      onProgress(progress)
+    }
     if now - savedAt >= options.saveInterval, !isSaving {
       savedAt = now
       save()
@@ -94,7 +98,7 @@ extension SubmitJob {
     return SubmitSummary(
       isComplete: isComplete, wasDone: false, counters: checkpoint.counters, failed: failed, rows: rows,
       resent: submitter?.resent ?? 0, retries: submitter?.retries ?? SubmitRetries(), elapsed: elapsed,
-      nextLine: checkpoint.line, latency: latencies.summary(.decided), examples: examples,
+      nextLine: checkpoint.line, latency: latencies.summary(.decided), examples: examples, unknown: unknown,
       problem: failed > 0 ? submitter?.lastProblem : nil)
   }
 

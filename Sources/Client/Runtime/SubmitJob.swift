@@ -55,6 +55,8 @@ public final class SubmitJob: @unchecked Sendable {
   var failed = 0
   var rows = 0
   var examples: [String] = []
+  /// Keys or columns that no field has, and in how many rows of this call.
+  var unknown: [String: Int] = [:]
   var startedAt: Int64 = 0
   var savedAt: Int64 = 0
 
@@ -161,6 +163,7 @@ public final class SubmitJob: @unchecked Sendable {
       self.isReading = false
       self.isAtEnd = chunk.isLast
       self.window.append(chunk)
+      self.unknown.merge(chunk.unknown, uniquingKeysWith: +)
       self.feed()
       self.settle()
     }

@@ -83,6 +83,7 @@ final class TransactionFile: @unchecked Sendable {
   func next() throws(ClientError) -> SubmitChunk {
     var chunk = SubmitChunk()
     while chunk.items.isEmpty, !isAtEnd { chunk = try read(until: { false }) }
+    chunk.unknown = format == .csv ? csv.takeUnknown() : json.unknown.take()
     chunk.isLast = isAtEnd
     chunk.seal()
     return chunk

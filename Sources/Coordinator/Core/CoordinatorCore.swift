@@ -71,6 +71,9 @@ public struct CoordinatorCore: Sendable {
       differences = policy.settings.differences(from: state.settings)
       self.policy.settings = state.settings
     }
+    if let founded = state.foundedPartitions, founded != policy.partitions {
+      pendingNotes.append(.partitionsDiffer(configured: policy.partitions, founded: founded))
+    }
     watchNewNodes(now)
   }
 

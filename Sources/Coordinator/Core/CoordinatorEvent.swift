@@ -26,6 +26,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
   case partitionForced(PartitionID, by: PartitionID, NodeID)
   case settingsChanged
   case settingsDiffer([String])
+  case partitionsDiffer(configured: Int, founded: Int)
   case pauseNoticed(milliseconds: Int64)
   case conflict
 
@@ -34,7 +35,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
     switch self {
     case .operationEnded(_, _, let state, _): state == .failed
     case .conditionChanged(_, _, let condition, _): condition != .well
-    case .settingsDiffer, .partitionForced, .storageReplaced, .nodeGone, .joinRefused, .noPrimary, .pauseNoticed, .conflict: true
+    case .settingsDiffer, .partitionsDiffer, .partitionForced, .storageReplaced, .nodeGone, .joinRefused, .noPrimary, .pauseNoticed, .conflict: true
     default: false
     }
   }
@@ -72,6 +73,8 @@ public enum CoordinatorEvent: Equatable, Sendable {
     case .settingsChanged: "cluster settings changed by the configuration"
     case .settingsDiffer:
       "this coordinator's configuration differs from the cluster's settings, which hold: correct the file, or add change_settings: true"
+    case .partitionsDiffer:
+      "the configuration has another number of partitions than the cluster, which keeps its own: correct the file; splits and merges change the cluster"
     case .pauseNoticed: "the coordinator was paused; all leases start anew"
     case .conflict: "the store was changed by another coordinator; reading it again"
     }
@@ -112,6 +115,7 @@ public enum CoordinatorEvent: Equatable, Sendable {
         ("parents", parents.map { "\($0)" }.joined(separator: " ")), ("children", children.map { "\($0)" }.joined(separator: " ")),
         ("sealed_ms", "\(milliseconds)"),
       ]
+    case .partitionsDiffer(let configured, let founded): [("configured", "\(configured)"), ("partitions", "\(founded)")]
     case .settingsDiffer(let differences): [("differences", differences.joined(separator: ", "))]
     case .settingsChanged, .conflict: []
     }

@@ -102,6 +102,12 @@ public struct ClusterState: Equatable, Sendable {
     return partitions.firstIndex { $0.id == id }
   }
 
+  /// How many partitions the cluster was founded with; nil before that, and once splits or merges have changed them.
+  var foundedPartitions: Int? {
+    guard !partitions.isEmpty, Int(nextPartition.rawValue) == partitions.count + 1 else { return nil }
+    return partitions.count
+  }
+
   private static func value<Value: WireValue>(
     _ key: MetadataKey, _ snapshot: MetadataSnapshot
   ) throws(MetadataStoreError) -> Value {

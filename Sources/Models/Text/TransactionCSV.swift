@@ -9,6 +9,10 @@ public struct TransactionCSV: Sendable {
   public private(set) var delimiter = UInt8(ascii: ",")
   /// Per cell, the plan's column, or -1.
   private var cells: [Int] = []
+  /// Names of the columns that are passed over.
+  private var passedOver: [[UInt8]] = []
+  private var rows = 0
+  private var unknown = UnknownNames()
   private var assembler: TransactionAssembler
   private var scratch: [UInt8] = []
 
@@ -36,6 +40,7 @@ public struct TransactionCSV: Sendable {
       }
       names.append(name)
       found.append(column)
+      if column < 0, !scratch.isEmpty { passedOver.append(scratch) }
     }
     try checkColumns(plan, names, found)
     cells = found
@@ -44,6 +49,7 @@ public struct TransactionCSV: Sendable {
   /// Reads one record after the header. After a rejection the builder holds what was read until then, perhaps the id.
   public mutating func parse(_ record: RawSpan, into builder: inout TransactionBuilder) throws(Rejection) {
     precondition(hasHeader, "a CSV file's header is read first")
+    rows += 1
     assembler.begin(&builder)
     guard record.byteCount <= TransactionJSON.lengthMax else {
       throw Rejection(
@@ -74,6 +80,14 @@ public struct TransactionCSV: Sendable {
       throw Rejection(.malformed, "the record has \(count) cells, the header has \(cells.count)")
     }
     try assembler.finish(&builder)
+  }
+
+  /// The columns that it has passed over since the last call, with the number of rows.
+  public mutating func takeUnknown() -> [String: Int] {
+    guard rows > 0, !passedOver.isEmpty else { return [:] }
+    for name in passedOver { unknown.note(name.span.bytes, times: rows) }
+    rows = 0
+    return unknown.take()
   }
 
   // MARK: Header

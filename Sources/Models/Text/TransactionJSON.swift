@@ -10,6 +10,8 @@ public struct TransactionJSON: Sendable {
 
   /// Refuses keys that aren't known (HTTP) instead of passing over them (foreign files).
   public let refusesUnknownFields: Bool
+  /// The keys that it has passed over.
+  public var unknown = UnknownNames()
   private var assembler: TransactionAssembler
   private var scratch: [UInt8] = []
 
@@ -65,6 +67,12 @@ public struct TransactionJSON: Sendable {
       }
       if column < 0 {
         guard !refusesUnknownFields else { throw unknownField(scanner.bytes(of: key)) }
+        if key.isEscaped {
+          let name = scratch
+          unknown.note(name.span.bytes)
+        } else {
+          unknown.note(scanner.bytes(of: key))
+        }
         do throws(JSONError) { try scanner.skipValue() } catch { throw Self.rejection(error) }
       } else {
         guard assembler.note(column) else {

@@ -33,6 +33,8 @@ final class WorkerNode: @unchecked Sendable {
   private let durableTicket = Atomic<UInt64>(0)
   private let isDurableHopPending = Atomic<Bool>(false)
   private let stopping = Atomic<Bool>(false)
+  /// What the log has been told last of the disk; of the first loop.
+  private var hadRoom = true
   var advertisedAddress = ""
   var advertisedHTTP = ""
 
@@ -238,7 +240,9 @@ final class WorkerNode: @unchecked Sendable {
       $0.totals[loop.index] = totals
       $0.cuts[loop.index] = cuts
     }
-    if loop.index == 0 { reviewRetired() }
+    guard loop.index == 0 else { return }
+    reviewRetired()
+    watchRoom()
   }
 
   private func reviewRetired() {
@@ -249,17 +253,27 @@ final class WorkerNode: @unchecked Sendable {
     if let needed { background { self.removeRetired(besides: needed) } }
   }
 
-  /// Why requests can't be served yet; nil when they can.
+  /// Why requests can't be served; nil when they can.
   var unreadiness: String? {
-    let (map, node, joined) = shared.withLock { ($0.map, $0.node, $0.isJoined) }
-    guard joined, let map, let node else { return "this worker has not joined a cluster yet" }
-    guard !map.partitions.isEmpty else { return "the cluster waits for its first workers to join" }
-    guard let active = map.activeBundle else { return "no bundle is active: publish one with 'assay bundle activate'" }
-    guard isLoaded(active) else { return "the active bundle \(active) is not loaded yet" }
-    let mine = map.partitions.filter { $0.primary?.node == node }.map(\.id)
-    let serving = Set(replicaReports().filter { $0.role == .primary }.map(\.partition))
-    let missing = mine.filter { !serving.contains($0) }
-    return missing.isEmpty ? nil : "\(missing.count) of \(mine.count) partitions are being taken over"
+    let (map, node, loaded) = shared.withLock { ($0.map, $0.isJoined ? $0.node : nil, $0.loaded) }
+    return WorkerReadiness(
+      node: node, map: map, loaded: loaded,
+      serving: Set(replicaReports().lazy.filter { $0.role == .primary }.map(\.partition)),
+      fullDisk: journal.hasRoom ? nil : directory.path
+    ).obstacle
+  }
+
+  /// Tells the operator when the log's disk fills, and when it has room again (R15).
+  private func watchRoom() {
+    let hasRoom = journal.hasRoom
+    guard hasRoom != hadRoom else { return }
+    hadRoom = hasRoom
+    let place: Logger.Metadata = ["directory": "\(directory.path)", "free_bytes": "\(diskFree())"]
+    if hasRoom {
+      logger.notice("the log's disk has room again: transactions are taken", metadata: place)
+    } else {
+      logger.warning("the log's disk is nearly full: transactions are refused until there is room", metadata: place)
+    }
   }
 
   // MARK: Metrics

@@ -14,11 +14,8 @@ public struct WorkerMetrics: Sendable {
   private let refusals: [Counter]
   /// Nanoseconds from a `Submit`'s arrival to its answer.
   public let decisionLatency: Histogram
-  public let syncedTickets: Counter
   /// Nanoseconds of one fdatasync.
   public let syncLatency: Histogram
-  public let outboxLines: Counter
-  public let outboxBytes: Counter
   public let checkpoints: Counter
   public let checkpointsFailed: Counter
   /// Nanoseconds that one piece of a checkpoint held the event loop.
@@ -54,10 +51,7 @@ public struct WorkerMetrics: Sendable {
     }
     decisionLatency = registry.histogram(
       "assay_decision_latency_seconds", "From a transaction's arrival at this worker to its answer, one count a transaction.")
-    syncedTickets = registry.counter("assay_journal_synced_tickets_total", "Batches of the journal that are on disk.")
     syncLatency = registry.histogram("assay_journal_fsync_seconds", "Duration of the journal's fdatasync.")
-    outboxLines = registry.counter("assay_outbox_lines_total", "Decisions written to the outbox.")
-    outboxBytes = registry.counter("assay_outbox_bytes_total", "Bytes written to the outbox.")
     checkpoints = registry.counter("assay_checkpoints_total", "Snapshots written by this worker.")
     checkpointsFailed = registry.counter("assay_checkpoints_failed_total", "Snapshots that could not be written.")
     checkpointPiece = registry.histogram(
