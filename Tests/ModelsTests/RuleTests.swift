@@ -76,13 +76,14 @@ struct RuleTests {
     ])
     #expect(runner.book.text(of: 0, runner.frame) == "{900 is 225 a payment, from ?}")
     #expect(
-      Self.refusal([Self.rule("a", "true", text: "x {amuont}")])?.contains("rule 'a', text: 1:8: there is no variable 'amuont'") == true)
-    #expect(Self.refusal([Self.rule("a", "true", text: "x {amount")]) == "rule 'a', text: a '{' is not closed")
+      Self.refusal([Self.rule("a", "true", text: "x {amuont}")])?.contains("rule 'a', text: 1:4: there is no variable 'amuont'") == true)
+    #expect(Self.refusal([Self.rule("a", "true", text: "x {amount")])?.hasPrefix("rule 'a', text: 1:3: a '{' is not closed") == true)
   }
 
   @Test func whatIsWrongIsNamed() {
-    #expect(Self.refusal([Self.rule("a", "amount + 1.0")]) == "rule 'a', expression: a rule says true or false, not double")
-    #expect(Self.refusal([Self.rule("a", "true"), Self.rule("a", "true")]) == "rule 'a', id: two rules have this id")
+    #expect(
+      Self.refusal([Self.rule("a", "amount + 1.0")])?.hasPrefix("rule 'a', expression: 1:1: a rule says true or false, not double") == true)
+    #expect(Self.refusal([Self.rule("a", "true"), Self.rule("a", "true")])?.hasPrefix("rule 'a', id: 1:1: two rules have this id") == true)
     #expect(Self.refusal([Self.rule("a", "amount > 5")]) == nil)
     #expect(Self.refusal([Self.rule("a", "amount >")])?.contains("1:9: a value was expected") == true)
   }

@@ -28,9 +28,9 @@ struct ShardRig {
     return try Bundle(archive: archive, id: BundleID(high: number, low: number))
   }
 
-  init(partitions: Int = 1) throws {
+  init(partitions: Int = 1, bundle: Bundle? = nil) throws {
     shard = Shard(me: Self.me, dedupHorizon: Self.horizon)
-    bundle = try Self.bundle(1)
+    self.bundle = try bundle ?? Self.bundle(1)
     records = KeyRange.tiles(partitions).enumerated().map { index, range in
       PartitionRecord(
         id: PartitionID(UInt32(index + 1)), range: range, epoch: Epoch(1), version: RecordVersion(1), primary: Self.me, isr: [Self.me],

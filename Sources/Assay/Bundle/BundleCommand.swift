@@ -11,12 +11,14 @@ struct BundleCommand: AsyncParsableCommand {
     subcommands: [Check.self, Build.self, Activate.self, Status.self])
 
   struct Check: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Read a bundle as a worker would, and say what it is or what is wrong.")
+    static let configuration = CommandConfiguration(
+      abstract: "Read a bundle as a worker would, and say what it is or everything that is wrong.",
+      discussion: "Each mistake has its file, line and column, and what to write instead where that can be told.")
     @Argument(help: "A bundle's directory, or a file that was built from one.") var bundle: String
 
     func run() async throws {
       try await orOneLine {
-        for line in try BundleSource(path: bundle).summary { print(line) }
+        for line in try BundleSource(checking: bundle).summary { print(line) }
       }
     }
   }
@@ -29,7 +31,7 @@ struct BundleCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await orOneLine {
-        let source = try BundleSource(path: directory)
+        let source = try BundleSource(checking: directory)
         try FreshFile.write(source.contents, to: out, replacing: force)
         print("\(out): \(source.bundle.name), id \(source.bundle.id), \(NumberText.bytes(source.contents.count))")
       }

@@ -19,8 +19,28 @@ struct BundleSource {
     bundle = try Models.Bundle(archive: archive, id: BundleID(contents: contents))
   }
 
+  /// Tells everything that is wrong, a line each, on standard error.
+  init(checking path: String) throws {
+    let archive = try BundleSource.archive(path)
+    let findings = BundleCheck.findings(in: archive)
+    guard findings.isEmpty else {
+      for finding in findings { Output.error("\(path)/\(finding)\n") }
+      throw OneLine("\(path) has \(findings.count == 1 ? "a mistake" : "\(findings.count) mistakes")")
+    }
+    try self.init(archive: archive)
+  }
+
   /// Errors in a directory's files name them as the person gave them.
   init(path: String) throws {
+    do {
+      try self.init(archive: try BundleSource.archive(path))
+    } catch var error as DefinitionError {
+      error.file = "\(path)/\(error.file)"
+      throw error
+    }
+  }
+
+  private static func archive(_ path: String) throws -> BundleArchive {
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
       throw OneLine("\(path) does not exist: give a bundle's directory or file")
@@ -29,19 +49,13 @@ struct BundleSource {
       guard let data = FileManager.default.contents(atPath: path) else {
         throw OneLine("can't read \(path): \(String(cString: strerror(errno)))")
       }
-      do {
-        try self.init(archive: try BundleArchive(reading: [UInt8](data)))
-      } catch let error as DefinitionError {
+      do throws(DefinitionError) {
+        return try BundleArchive(reading: [UInt8](data))
+      } catch {
         throw OneLine("\(path): \(error)")
       }
-      return
     }
-    do {
-      try self.init(archive: try BundleDirectory(path: path).read())
-    } catch var error as DefinitionError {
-      error.file = "\(path)/\(error.file)"
-      throw error
-    }
+    return try BundleDirectory(path: path).read()
   }
 
   /// What it is, a line each.
@@ -61,6 +75,20 @@ struct BundleSource {
     let review = bundle.policy.review.map { "review from \($0)" } ?? "nothing is reviewed"
     let decline = bundle.policy.decline.map { "decline from \($0)" } ?? "nothing is declined"
     lines.append("thresholds  \(review), \(decline)")
+    if let rules = bundle.rules?.book {
+      let modes = Rule.Mode.allCases.compactMap { mode in
+        let count = rules.rules.count { $0.mode == mode }
+        return count == 0 ? nil : "\(count) \(mode.rawValue)"
+      }
+      lines.append("rules       \(rules.rules.count) (\(modes.joined(separator: ", "))): \(Self.shown(rules.rules.map(\.id)))")
+      for (index, reason) in rules.boxed.sorted(by: { $0.key < $1.key }) {
+        lines.append("            \(rules.rules[index].id) allocates memory when it is evaluated: \(reason)")
+      }
+    }
+    for list in bundle.lists {
+      lines.append(
+        "list        \(list.name): \(list.type.rawValue), \(NumberText.grouped(list.count)) items, \(NumberText.bytes(list.memoryBytes))")
+    }
     lines.append("reasons     \(bundle.reasonRules.isEmpty ? "none declared" : Self.shown(bundle.reasonRules.map(\.code)))")
     return lines
   }

@@ -12,6 +12,8 @@ public struct CheckedExpression: Sendable {
   enum Reference: Sendable {
     /// A variable of the environment, by its full name.
     case variable(String)
+    /// A table of the environment, by its full name.
+    case table(String)
     /// A variable of a comprehension or a binding.
     case local(String)
     case constant(Value)

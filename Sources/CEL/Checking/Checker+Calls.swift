@@ -49,6 +49,7 @@ extension Checker {
   /// Picks the overloads that fit. Several fit where arguments are `dyn`; then the result is `dyn` unless all agree.
   private mutating func resolve(_ name: String, isMethod: Bool, _ arguments: [Expression], _ node: Expression) -> ValueType {
     let signatures = environment.signatures(of: name, areMethods: isMethod)
+    if name == Builtin.contained.rawValue { tablePlaces.insert(arguments[1].id) }
     let types = arguments.map { check($0) }
     guard let builtin = Builtin(rawValue: name) else {
       return declared(name, signatures, types, node)

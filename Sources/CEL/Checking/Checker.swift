@@ -9,6 +9,8 @@ struct Checker {
   var issues: [ExpressionIssue] = []
   /// Variables of comprehensions and bindings, the innermost last.
   var locals: [(name: String, type: ValueType)] = []
+  /// Nodes behind `in`, where alone a table may stand.
+  var tablePlaces: Set<Int> = []
 
   init(environment: Environment, isStrict: Bool) {
     self.environment = environment
@@ -69,9 +71,13 @@ struct Checker {
 
   private mutating func identifier(_ name: String, _ node: Expression) -> ValueType {
     if let type = resolve(name, node) { return type }
-    let near = Self.nearest(name, to: Array(environment.variables.keys) + locals.map(\.name))
-    let advice = near.map { "; did you mean '\($0)'?" } ?? ""
-    return report(node, .unknownName, "there is no variable '\(name)'\(advice)")
+    return unknown(name, node)
+  }
+
+  private mutating func unknown(_ name: String, _ node: Expression) -> ValueType {
+    let known = Array(environment.variables.keys) + Array(environment.tables.keys) + locals.map(\.name)
+    let advice = Self.nearest(name, to: known).map { "; did you mean '\($0)'?" } ?? ""
+    return report(node, at: node.start, .unknownName, "there is no variable '\(name)'\(advice)")
   }
 
   /// nil where the name means nothing.
@@ -84,6 +90,13 @@ struct Checker {
       if let type = environment.variables[candidate] {
         references[node.id] = .variable(candidate)
         return type
+      }
+      if let table = environment.tables[candidate] {
+        references[node.id] = .table(candidate)
+        guard !isStrict || tablePlaces.contains(node.id) else {
+          return report(node, at: node.start, .noSuchOverload, "a list is asked by 'in' alone: value in \(candidate)")
+        }
+        return .table(of: table.element)
       }
       if let type = ValueType.named[candidate] {
         references[node.id] = .constant(.type(candidate))
@@ -104,9 +117,24 @@ struct Checker {
     if let prefix = operand.dottedName, !isLocal(prefix), let type = resolve("\(prefix).\(field)", node) {
       return isTest ? .bool : type
     }
+    // Of a name that means nothing whatever part of it is taken, the whole is told: no `a` where `a.b` was meant.
+    if isStrict, let prefix = operand.dottedName, !isLocal(prefix), !isKnown(prefix) { return unknown("\(prefix).\(field)", node) }
     let type = unifier.resolved(check(operand))
     let found = fieldType(type, field, node)
     return isTest ? .bool : found
+  }
+
+  /// Whether the name, or what stands before one of its dots, means something.
+  private func isKnown(_ dottedName: String) -> Bool {
+    var name = dottedName[...]
+    while true {
+      for candidate in environment.candidates(String(name))
+      where environment.variables[candidate] != nil || environment.tables[candidate] != nil || ValueType.named[candidate] != nil {
+        return true
+      }
+      guard let dot = name.lastIndex(of: ".") else { return false }
+      name = name[..<dot]
+    }
   }
 
   private mutating func fieldType(_ type: ValueType, _ field: String, _ node: Expression) -> ValueType {

@@ -7,6 +7,8 @@ public struct Environment: Sendable {
   /// Declared beside the standard ones, for the checker alone: a call fails when it is evaluated.
   public var functions: [String: [Signature]] = [:]
   public var zones = ZoneTable()
+  /// Sets by their names, which may be qualified: what stands behind `in`.
+  public var tables: [String: any MemberTable] = [:]
   public var limits = ExpressionLimits()
 
   public init(variables: [String: ValueType] = [:]) { self.variables = variables }
@@ -23,8 +25,13 @@ public struct Environment: Sendable {
     return names + [name]
   }
 
+  private static let membership = Signature(
+    arguments: [.parameter("A"), .table(of: .parameter("A"))], result: .bool, isMethod: false)
+
   func signatures(of function: String, areMethods: Bool) -> [Signature] {
     let standard = areMethods ? StandardSignatures.methods[function] : StandardSignatures.functions[function]
-    return (standard ?? []) + (functions[function] ?? []).filter { $0.isMethod == areMethods }
+    let declared = (functions[function] ?? []).filter { $0.isMethod == areMethods }
+    let asked = function == Builtin.contained.rawValue && !areMethods && !tables.isEmpty ? [Self.membership] : []
+    return (standard ?? []) + declared + asked
   }
 }

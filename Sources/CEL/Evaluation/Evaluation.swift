@@ -2,6 +2,8 @@
 struct Evaluation {
   let inputs: [Value?]
   let zones: ZoneTable
+  /// For which tables are asked, ms since the epoch.
+  let time: Int64
   private var slots: [Slot]
   /// What is left of the bound on work.
   var steps: Int
@@ -17,9 +19,10 @@ struct Evaluation {
     case failed(EvaluationError)
   }
 
-  init(inputs: [Value?], slotCount: Int, zones: ZoneTable, steps: Int) {
+  init(inputs: [Value?], slotCount: Int, zones: ZoneTable, steps: Int, time: Int64 = 0) {
     self.inputs = inputs
     self.zones = zones
+    self.time = time
     self.steps = steps
     slots = [Slot](repeating: .empty, count: slotCount)
   }
@@ -57,6 +60,7 @@ struct Evaluation {
       for part in parts { arguments.append(try value(of: part)) }
       return try apply(builtin, arguments)
     case .matches(let text, let pattern): return .bool(try matches(try value(of: text), pattern))
+    case .member(let element, let table): return .bool(try isMember(try value(of: element), of: table))
     case .list(let elements): return try list(elements)
     case .map(let entries): return try map(entries)
     case .loop(let loop): return try run(loop)
@@ -117,6 +121,15 @@ struct Evaluation {
     }
     if let failure { throw failure }
     return .bool(!decisive)
+  }
+
+  private func isMember(_ value: Value, of table: any MemberTable) throws(EvaluationError) -> Bool {
+    switch (value, table.element) {
+    case (.string(var text), .string): text.withUTF8 { table.contains($0, at: time) }
+    case (.int(let number), .int): table.contains(number, at: time)
+    case (.ip(let address), .ip): table.contains(address.sixteenBytes, at: time)
+    default: throw .noOverload("in", [value])
+    }
   }
 
   // MARK: Fields

@@ -18,6 +18,8 @@ indirect enum Plan: Sendable {
   case call(Builtin, [Plan])
   /// `text.matches(pattern)` with a pattern known beforehand.
   case matches(Plan, Pattern)
+  /// `value in table`.
+  case member(Plan, any MemberTable)
   case list([Element])
   case map([Entry])
   case loop(Loop)

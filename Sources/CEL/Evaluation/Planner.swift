@@ -78,6 +78,9 @@ struct Planner {
     guard case .function(let builtin, let isMethod) = checked.references[node.id] else {
       return .failure(EvaluationError(.unknownName, "unknown function"))
     }
+    if builtin == .contained, case .table(let name) = checked.references[arguments[1].id], let table = environment.tables[name] {
+      return .member(plan(arguments[0]), table)
+    }
     let parts = (isMethod ? [target!] + arguments : arguments).map { plan($0) }
     switch (builtin, parts.count) {
     case (.and, _): return parts.contains { $0.isConstant(false) } ? .constant(.bool(false)) : .and(parts)

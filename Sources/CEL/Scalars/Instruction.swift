@@ -25,6 +25,8 @@ struct Instruction {
     case equalText, lessText, lessEqualText, startsWith, endsWith, contains
     /// `b` is an index of the patterns, of the sets.
     case matches, inTexts, inInts, inDoubles
+    /// `b` is an index of the tables.
+    case inTextTable, inIntTable, inAddressTable
     case isNaN, isInfinite, isFinite
     /// Network in cells `b` and `b + 1` (the mask).
     case inNetwork

@@ -75,7 +75,7 @@ extension Instruction {
 
   fileprivate var hasCellInB: Bool {
     switch operation {
-    case .matches, .inTexts, .inInts, .inDoubles, .instantPart, .durationPart: false
+    case .matches, .inTexts, .inInts, .inDoubles, .inTextTable, .inIntTable, .inAddressTable, .instantPart, .durationPart: false
     default: true
     }
   }

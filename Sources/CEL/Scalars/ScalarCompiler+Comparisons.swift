@@ -41,11 +41,18 @@ extension ScalarCompiler {
     return (cell, .double)
   }
 
-  /// `x in [constants]`; or, written out, `x == a || x == b`.
+  /// `x in [constants]`; or, written out, `x == a || x == b`. Or `x in table`.
   mutating func membership(
     _ arguments: [Expression], _ node: Expression, jumpIf sense: Bool, to label: Label, onError: Label
   ) throws(ScalarRefusal) {
     let answer: UInt16 = sense ? 1 : 0
+    if case .table(let name) = checked.references[arguments[1].id], let table = environment.tables[name] {
+      let value = try value(arguments[0], onError: onError)
+      guard value.type == table.element, let operation = Self.lookup(of: value.type) else {
+        throw refusal(node, "a \(value.type) in a table of \(table.element)")
+      }
+      return try code.append(operation, value.cell, pool.add(table), into: answer, to: label)
+    }
     guard case .list(let elements)? = constant(arguments[1]) else { throw refusal(node, "'in' of what is not known beforehand") }
     let value = try value(arguments[0], onError: onError)
     var texts: [String] = []
@@ -65,6 +72,15 @@ extension ScalarCompiler {
     case .double where doubles.count == elements.count:
       try code.append(.inDoubles, value.cell, pool.add(doubles: doubles), into: answer, to: label)
     default: throw refusal(node, "'in' of a list of another type")
+    }
+  }
+
+  private static func lookup(of type: ValueType) -> Instruction.Operation? {
+    switch type {
+    case .string: .inTextTable
+    case .int: .inIntTable
+    case .ip: .inAddressTable
+    default: nil
     }
   }
 

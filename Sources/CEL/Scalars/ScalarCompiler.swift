@@ -47,7 +47,7 @@ struct ScalarCompiler {
     var isClosed = true
     for child in node.children where !findClosed(child) { isClosed = false }
     switch checked.references[node.id] {
-    case .variable, .local, .failure: isClosed = false
+    case .variable, .table, .local, .failure: isClosed = false
     default: break
     }
     if isClosed { closedNodes.insert(node.id) }
@@ -106,6 +106,7 @@ struct ScalarCompiler {
       guard let place = locals.lastIndex(where: { $0.name == name }) else { return true }
       if case .node(let meaning, _) = locals[place].meaning { return mayFail(meaning) }
       return false
+    case .table: return false
     case .function(let builtin, _):
       if canFail(builtin, node) { return true }
       for child in node.children where mayFail(child) { return true }

@@ -8,6 +8,8 @@ public final class ScalarFrame {
   private let starts: [Int]
   private let texts: UnsafeMutableBufferPointer<UInt8>
   var matcher = PatternMatcher()
+  /// For which tables are asked, ms since the epoch.
+  public var time: Int64 = 0
 
   public init(_ set: ScalarSet) {
     self.set = set
@@ -97,6 +99,6 @@ public final class ScalarFrame {
   }
 
   private func run(_ start: Int) -> ScalarMachine.End {
-    ScalarMachine.run(code.baseAddress! + start, cells.baseAddress!, set.tables, &matcher)
+    ScalarMachine.run(code.baseAddress! + start, cells.baseAddress!, set.tables, time, &matcher)
   }
 }

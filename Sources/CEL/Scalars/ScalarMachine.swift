@@ -11,7 +11,8 @@ enum ScalarMachine {
 
   @inline(never)
   static func run(
-    _ code: UnsafePointer<Instruction>, _ cells: Cells, _ tables: borrowing ScalarSet.Tables, _ matcher: inout PatternMatcher
+    _ code: UnsafePointer<Instruction>, _ cells: Cells, _ tables: borrowing ScalarSet.Tables, _ time: Int64,
+    _ matcher: inout PatternMatcher
   ) -> End {
     var next = 0
     var error: UInt8 = 0
@@ -64,8 +65,8 @@ enum ScalarMachine {
       case .isInfinite: answer = a.double.isInfinite
       case .isFinite: answer = a.double.isFinite
       case .equalPair, .lessInstant, .lessEqualInstant, .lessText, .lessEqualText, .startsWith, .endsWith, .contains, .matches, .inTexts,
-        .inInts, .inDoubles, .inNetwork:
-        answer = test(step, a, cells, tables, &matcher)
+        .inInts, .inDoubles, .inTextTable, .inIntTable, .inAddressTable, .inNetwork:
+        answer = test(step, a, cells, tables, time, &matcher)
       default:
         let failure = compute(step, a, cells, tables)
         if failure != 0 {
@@ -85,13 +86,17 @@ enum ScalarMachine {
   /// Tests that are more than one machine operation.
   @inline(never)
   private static func test(
-    _ step: Instruction, _ a: Cell, _ cells: Cells, _ tables: borrowing ScalarSet.Tables, _ matcher: inout PatternMatcher
+    _ step: Instruction, _ a: Cell, _ cells: Cells, _ tables: borrowing ScalarSet.Tables, _ time: Int64,
+    _ matcher: inout PatternMatcher
   ) -> Bool {
     switch step.operation {
     case .matches: return matcher.matches(tables.patterns[Int(step.b)], a.text)
     case .inTexts: return contains(tables.textSets[Int(step.b)], a.text)
     case .inInts: return contains(tables.intSets[Int(step.b)], a.int)
     case .inDoubles: return contains(tables.doubleSets[Int(step.b)], a.double)
+    case .inTextTable: return tables.members[Int(step.b)].contains(a.text, at: time)
+    case .inIntTable: return tables.members[Int(step.b)].contains(a.int, at: time)
+    case .inAddressTable: return tables.members[Int(step.b)].contains((high: a.bits, low: a.extra), at: time)
     default: break
     }
     let b = cells[Int(step.b)]

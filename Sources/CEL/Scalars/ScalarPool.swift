@@ -8,6 +8,7 @@ struct ScalarPool {
   private(set) var intSets: [[Int64]] = []
   private(set) var doubleSets: [[Double]] = []
   private(set) var zones: [Zone] = []
+  private(set) var tables: [any MemberTable] = []
 
   enum Constant: Equatable {
     case bits(UInt64, extra: UInt64)
@@ -66,6 +67,11 @@ struct ScalarPool {
   mutating func add(_ zone: Zone) -> Int32 {
     zones.append(zone)
     return Int32(zones.count - 1)
+  }
+
+  mutating func add(_ table: any MemberTable) -> UInt16 {
+    tables.append(table)
+    return UInt16(tables.count - 1)
   }
 
   /// Texts sorted by length, then by bytes.

@@ -19,6 +19,7 @@ public struct ScalarSet: Sendable {
     var intSets: [[Int64]]
     var doubleSets: [[Double]]
     var zones: [Zone]
+    var members: [any MemberTable]
   }
 
   /// `expressions` were checked in `environment`, which declares the inputs with the same types.
@@ -45,7 +46,8 @@ public struct ScalarSet: Sendable {
     temporaries = codes.map(\.temporaries).max() ?? 0
     constants = pool.constants
     tables = Tables(
-      patterns: pool.patterns, textSets: pool.textSets, intSets: pool.intSets, doubleSets: pool.doubleSets, zones: pool.zones)
+      patterns: pool.patterns, textSets: pool.textSets, intSets: pool.intSets, doubleSets: pool.doubleSets, zones: pool.zones,
+      members: pool.tables)
     self.inputs = inputs
     self.refusals = refusals
     self.places = places

@@ -88,6 +88,12 @@ extension Expression {
     }
   }
 
+  /// Where its text begins, for a name with dots: that of the first part.
+  var start: Int {
+    if case .select(let operand, _, _) = kind, dottedName != nil { return operand.start }
+    return offset
+  }
+
   /// What hangs below this node.
   var children: [Expression] {
     switch kind {

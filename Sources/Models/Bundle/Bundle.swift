@@ -1,7 +1,7 @@
 import Wire
 
-/// Everything that decides, in one immutable piece: schema, features, model, thresholds, reasons. Named by the hash of its
-/// files.
+/// Everything that decides, in one immutable piece: schema, features, model, rules, lists, thresholds, reasons. Named by the
+/// hash of its files.
 public final class Bundle: Sendable {
   public let id: BundleID
   public let name: String
@@ -10,7 +10,11 @@ public final class Bundle: Sendable {
   public let model: Model?
   public let policy: Policy
   public let reasonRules: [ReasonRule]
-  /// Codes that `Decision.reasons` index: the declared ones, then one for each feature (`unusual:<feature>`).
+  /// nil where there are none.
+  public let rules: BundleRules?
+  public let lists: [MemberList]
+  /// Codes that `Decision.reasons` index: the declared ones, then one for each rule, then one for each feature
+  /// (`unusual:<feature>`).
   public let reasonCodes: [String]
   /// This bundle's entry of an answer's table (see `Decisions`), without and with the names of the features.
   public let answerTable: [UInt8]
@@ -18,7 +22,8 @@ public final class Bundle: Sendable {
 
   /// - Parameter id: first 128 bits of the SHA-256 over the archive's bytes.
   public init(
-    id: BundleID, name: String, schema: Schema, features: FeatureSet, model: Model?, policy: Policy, reasonRules: [ReasonRule]
+    id: BundleID, name: String, schema: Schema, features: FeatureSet, model: Model?, policy: Policy, reasonRules: [ReasonRule],
+    rules: BundleRules? = nil, lists: [MemberList] = []
   ) {
     self.id = id
     self.name = name
@@ -27,7 +32,10 @@ public final class Bundle: Sendable {
     self.model = model
     self.policy = policy
     self.reasonRules = reasonRules
-    let codes = reasonRules.map(\.code) + features.names.map { "unusual:\($0)" }
+    self.rules = rules
+    self.lists = lists
+    let codes =
+      reasonRules.map(\.code) + (rules?.book.rules.map(\.reasonCode) ?? []) + features.names.map { "unusual:\($0)" }
     reasonCodes = codes
     func table(_ names: [String]) -> [UInt8] {
       var out = WireWriter()
@@ -42,11 +50,6 @@ public final class Bundle: Sendable {
     let parts = try BundleDefinition.parse(archive)
     self.init(
       id: id, name: parts.name, schema: parts.schema, features: parts.features, model: parts.model, policy: parts.policy,
-      reasonRules: parts.reasonRules)
-  }
-
-  /// The codes of a decision's reasons, gravest first.
-  public func reasons(of decision: Decision) -> [String] {
-    (0..<4).compactMap { decision.reasons[$0] == Decision.noReason ? nil : reasonCodes[Int(decision.reasons[$0])] }
+      reasonRules: parts.reasonRules, rules: parts.rules, lists: parts.lists)
   }
 }

@@ -5,28 +5,41 @@ extension FeatureSet {
   public static func parse(
     yaml: String, schema: Schema, file: String = "features.yaml"
   ) throws(DefinitionError) -> FeatureSet {
-    let root = try DefinitionNode.parse(yaml: yaml, file: file)
-    let top = try root.mapping(known: ["version", "allowed_lateness", "events_per_entity_max", "features"])
-    try top.requireVersion(1)
-    let lateness = try top["allowed_lateness"]?.duration(in: 0...allowedLatenessMax) ?? allowedLatenessDefault
-    let eventsMax = try top["events_per_entity_max"]?.integer(in: 16...Int64(eventsPerEntityLimit)) ?? 4096
+    try Findings.strict { parse(yaml: yaml, schema: schema, file: file, $0) }
+  }
 
-    let nodes = try top.required("features").list(countMax: featureCountMax)
-    guard !nodes.isEmpty else { throw root.error("declares no feature") }
-    var parser = FeatureParser(schema: schema)
-    var features: [Feature] = []
-    for node in nodes { try parser.declare(node) }
-    for index in nodes.indices { features.append(try parser.feature(index)) }
-    return FeatureSet(
-      features: features, allowedLateness: lateness, eventsPerEntityMax: Int(eventsMax),
-      extraFieldCount: schema.fields.count)
+  /// Goes on behind a fault. What it gives then has the names of all features, so that rules and models can be looked at, too.
+  static func parse(yaml: String, schema: Schema, file: String, _ findings: Findings) -> FeatureSet? {
+    findings.attempt { () throws(DefinitionError) in
+      let root = try DefinitionNode.parse(yaml: yaml, file: file, findings: findings)
+      let top = try root.mapping(known: ["version", "allowed_lateness", "events_per_entity_max", "features"])
+      try top.requireVersion(1)
+      let lateness = findings.attempt { () throws(DefinitionError) in
+        try top["allowed_lateness"]?.duration(in: 0...allowedLatenessMax)
+      }
+      let eventsMax = findings.attempt { () throws(DefinitionError) in
+        try top["events_per_entity_max"]?.integer(in: 16...Int64(eventsPerEntityLimit))
+      }
+      let nodes = try top.required("features").list(countMax: featureCountMax)
+      guard !nodes.isEmpty else { throw root.error("declares no feature") }
+      var parser = FeatureParser(schema: schema)
+      for node in nodes { _ = findings.attempt { () throws(DefinitionError) in try parser.declare(node) } }
+      var features: [Feature] = []
+      for index in parser.names.indices {
+        let aggregate = findings.attempt { () throws(DefinitionError) in try parser.aggregate(index) }
+        features.append(Feature(name: parser.names[index], aggregate: aggregate ?? .own(.amount)))
+      }
+      return FeatureSet(
+        features: features, allowedLateness: (lateness ?? nil) ?? allowedLatenessDefault,
+        eventsPerEntityMax: (eventsMax ?? nil).map { Int($0) } ?? 4096, extraFieldCount: schema.fields.count)
+    }
   }
 }
 
 /// Reads the features' entries in two passes: all names first, so that a ratio may name any earlier feature.
 private struct FeatureParser {
   let schema: Schema
-  private var names: [String] = []
+  private(set) var names: [String] = []
   private var entries: [DefinitionMapping] = []
 
   init(schema: Schema) { self.schema = schema }
@@ -38,9 +51,9 @@ private struct FeatureParser {
     let nameNode = try entry.required("name")
     let name = try nameNode.identifier()
     guard !names.contains(name) else { throw nameNode.error("the feature '\(name)' is declared twice") }
-    if let entity = entry["entity"] { try Self.requireCard(entity) }
     names.append(name)
     entries.append(entry)
+    if let entity = entry["entity"] { try Self.requireCard(entity) }
   }
 
   private static func requireCard(_ node: DefinitionNode) throws(DefinitionError) {
@@ -55,9 +68,7 @@ private struct FeatureParser {
     throw node.error("'\(word)' is not a known entity", suggestion: Suggestion.sentence(for: word, among: ["card"]))
   }
 
-  func feature(_ index: Int) throws(DefinitionError) -> Feature {
-    Feature(name: names[index], aggregate: try aggregate(entries[index], index: index))
-  }
+  func aggregate(_ index: Int) throws(DefinitionError) -> Aggregate { try aggregate(entries[index], index: index) }
 
   private func aggregate(_ entry: DefinitionMapping, index: Int) throws(DefinitionError) -> Aggregate {
     let node = try entry.required("aggregate")

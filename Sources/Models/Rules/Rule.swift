@@ -1,3 +1,4 @@
+import CEL
 import Wire
 
 /// A condition on a transaction and its features, in CEL, and what follows when it holds.
@@ -53,10 +54,22 @@ public struct Rule: Equatable, Sendable {
 
 /// Why a bundle's rules were refused: which rule, which part of it, and what the language says.
 public struct RuleError: Error, CustomStringConvertible, Sendable {
-  public var rule: String
-  /// `expression` or `text`.
-  public var part: String
-  public var message: String
+  public enum Part: String, Sendable { case id, expression, text }
 
-  public var description: String { "rule '\(rule)', \(part): \(message)" }
+  public var rule: String
+  public var part: Part
+  /// With places in the part's text.
+  public var error: ExpressionError
+
+  init(rule: String, part: Part, error: ExpressionError) {
+    (self.rule, self.part, self.error) = (rule, part, error)
+  }
+
+  init(rule: String, part: Part, _ text: String, at offset: Int, _ message: String) {
+    self.init(
+      rule: rule, part: part,
+      error: ExpressionError(source: SourceText(text), issues: [ExpressionIssue(offset: offset, message: message)]))
+  }
+
+  public var description: String { "rule '\(rule)', \(part): \(error.description)" }
 }

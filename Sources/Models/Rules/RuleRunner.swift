@@ -8,11 +8,24 @@ public final class RuleRunner {
   public let frame: ScalarFrame
   /// The scalar program of each rule; -1 for a boxed one.
   private let programs: [Int]
+  private let tallies: UnsafeMutablePointer<RuleTally>
 
   public init(_ book: Rulebook) {
     self.book = book
     frame = ScalarFrame(book.scalars)
     programs = book.rules.indices.map { book.scalars.program(of: $0) ?? -1 }
+    tallies = .allocate(capacity: max(1, book.rules.count))
+    tallies.initialize(repeating: RuleTally(), count: max(1, book.rules.count))
+  }
+
+  deinit { tallies.deallocate() }
+
+  /// What the rules have done since it was last asked, by their indices; those that did nothing are left out.
+  public func takeTallies(_ body: (_ rule: Int, RuleTally) -> Void) {
+    for rule in programs.indices where tallies[rule] != RuleTally() {
+      body(rule, tallies[rule])
+      tallies[rule] = RuleTally()
+    }
   }
 
   /// What all rules together say about one transaction.
@@ -49,6 +62,7 @@ public final class RuleRunner {
       var holds = outcome == .holds
       if case .error = outcome {
         verdict.failed += 1
+        tallies[index].failed += 1
         if mode == .on, book.rules[index].failureMode == .review {
           verdict.add(reason: index)
           verdict.raise(to: .review)
@@ -57,6 +71,7 @@ public final class RuleRunner {
         holds = book.rules[index].failureMode == .closed
       }
       guard holds else { continue }
+      if outcome == .holds { tallies[index].held += 1 }
       guard mode == .on else {
         verdict.shadowHeld += 1
         continue
@@ -73,11 +88,18 @@ public final class RuleRunner {
   private func boxed(_ index: Int) -> ScalarFrame.Outcome {
     let program = book.programs[index]
     do throws(EvaluationError) {
-      let value = try program.evaluate(inputs: program.inputs.map { name in book.inputIndices[name].flatMap { frame.value(ofInput: $0) } })
+      let value = try program.evaluate(
+        inputs: program.inputs.map { name in book.inputIndices[name].flatMap { frame.value(ofInput: $0) } }, time: frame.time)
       guard case .bool(let holds) = value else { return .error(.noSuchOverload) }
       return holds ? .holds : .fails
     } catch {
       return .error(error.code)
     }
   }
+}
+
+/// How often one rule held, and how often it could not be evaluated. In shadow, too.
+public struct RuleTally: Equatable, Sendable {
+  public var held = 0
+  public var failed = 0
 }

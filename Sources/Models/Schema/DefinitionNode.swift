@@ -11,9 +11,11 @@ package struct DefinitionNode {
   let file: String
   /// Where in the document, for messages: `features[3].window`.
   let path: String
+  /// Where unknown keys go, so that the reading goes on; without it they are thrown.
+  var findings: Findings?
 
   /// The document's root.
-  package static func parse(yaml: String, file: String) throws(DefinitionError) -> DefinitionNode {
+  package static func parse(yaml: String, file: String, findings: Findings? = nil) throws(DefinitionError) -> DefinitionNode {
     guard yaml.utf8.count <= textSizeMax else {
       throw DefinitionError(file: file, message: "the file has more than \(textSizeMax) bytes")
     }
@@ -24,7 +26,7 @@ package struct DefinitionNode {
       throw syntaxError(error, file: file)
     }
     guard let root else { throw DefinitionError(file: file, message: "the file is empty") }
-    return DefinitionNode(node: root, file: file, path: "")
+    return DefinitionNode(node: root, file: file, path: "", findings: findings)
   }
 
   package func error(_ message: String, suggestion: String? = nil) -> DefinitionError {
@@ -98,7 +100,7 @@ package struct DefinitionNode {
     guard sequence.count <= countMax else {
       throw error("has \(sequence.count) elements; at most \(countMax) are allowed")
     }
-    return sequence.enumerated().map { DefinitionNode(node: $1, file: file, path: "\(path)[\($0)]") }
+    return sequence.enumerated().map { DefinitionNode(node: $1, file: file, path: "\(path)[\($0)]", findings: findings) }
   }
 
   /// The entries of a mapping whose keys are all in `known`.
@@ -109,9 +111,13 @@ package struct DefinitionNode {
       let keyNode = DefinitionNode(node: key, file: file, path: path)
       let name = try keyNode.text
       guard known.contains(name) else {
-        throw keyNode.error("unknown key '\(name)'", suggestion: Suggestion.sentence(for: name, among: known))
+        let error = keyNode.error("unknown key '\(name)'", suggestion: Suggestion.sentence(for: name, among: known))
+        guard let findings else { throw error }
+        findings.add(error)
+        continue
       }
-      entries[name] = DefinitionNode(node: value, file: file, path: path.isEmpty ? name : "\(path).\(name)")
+      entries[name] = DefinitionNode(
+        node: value, file: file, path: path.isEmpty ? name : "\(path).\(name)", findings: findings)
     }
     return DefinitionMapping(whole: self, entries: entries)
   }

@@ -3,20 +3,29 @@ import Wire
 extension Schema {
   /// Reads a schema; see `Schema` for the format. `file` is the name that errors carry.
   public static func parse(yaml: String, file: String = "schema.yaml") throws(DefinitionError) -> Schema {
-    let root = try DefinitionNode.parse(yaml: yaml, file: file)
-    let top = try root.mapping(known: ["version", "fields", "limits", "currencies"])
-    try top.requireVersion(1)
+    try Findings.strict { parse(yaml: yaml, file: file, $0) }
+  }
 
-    var fields: [Field] = []
-    if let list = top["fields"] {
-      for node in try list.list(countMax: fieldCountMax) { fields.append(try field(node, after: fields)) }
+  /// Goes on behind a fault; what it gives then is for looking further only.
+  static func parse(yaml: String, file: String, _ findings: Findings) -> Schema? {
+    findings.attempt { () throws(DefinitionError) in
+      let root = try DefinitionNode.parse(yaml: yaml, file: file, findings: findings)
+      let top = try root.mapping(known: ["version", "fields", "limits", "currencies"])
+      try top.requireVersion(1)
+      var fields: [Field] = []
+      for node in try top["fields"]?.list(countMax: fieldCountMax) ?? [] {
+        if let field = findings.attempt({ () throws(DefinitionError) in try field(node, after: fields) }) { fields.append(field) }
+      }
+      let limits = try top["limits"]?.mapping(known: ["future_tolerance", "oldest_event_age"])
+      let day: Int64 = 86_400_000
+      func limit(_ name: String, in range: ClosedRange<Int64>) -> Int64? {
+        findings.attempt { () throws(DefinitionError) in try limits?[name]?.duration(in: range) } ?? nil
+      }
+      return Schema(
+        fields: fields, futureTolerance: limit("future_tolerance", in: 0...day) ?? 300_000,
+        oldestEventAge: limit("oldest_event_age", in: 60_000...36_500 * day),
+        currencies: findings.attempt { () throws(DefinitionError) in try currencies(top["currencies"]) } ?? nil)
     }
-    let limits = try top["limits"]?.mapping(known: ["future_tolerance", "oldest_event_age"])
-    let day: Int64 = 86_400_000
-    let tolerance = try limits?["future_tolerance"]?.duration(in: 0...day) ?? 300_000
-    let oldest = try limits?["oldest_event_age"]?.duration(in: 60_000...36_500 * day)
-    return Schema(
-      fields: fields, futureTolerance: tolerance, oldestEventAge: oldest, currencies: try currencies(top["currencies"]))
   }
 
   private static func field(_ node: DefinitionNode, after earlier: [Field]) throws(DefinitionError) -> Field {

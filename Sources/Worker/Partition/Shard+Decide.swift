@@ -68,7 +68,7 @@ extension Shard {
         payload, rows[start..<end], of: rows[start].partition, stride: stride, request: request, id: id, firstSent: firstSent, now: now)
       start = end
     }
-    score(stride: stride)
+    score(payload, stride: stride)
     for join in work.joins { request.outcomes[join.index].decision = work.decisions[join.fresh] }
     for run in work.runs { log(run, payload, stride: stride, request: request, id: id, now: now) }
     if request.waiting == 0 { output.completed.append(id) }
@@ -166,7 +166,11 @@ extension Shard {
   }
 
   /// One call of the model for all rows, or one for each bundle while a switch is under way.
-  private func score(stride: Int) {
+  private func score(_ payload: RawSpan, stride: Int) {
+    payload.withUnsafeBytes { score($0, stride: stride) }
+  }
+
+  private func score(_ payload: UnsafeRawBufferPointer, stride: Int) {
     var start = 0
     while start < work.runs.count {
       let bundle = work.runs[start].bundle
@@ -176,7 +180,8 @@ extension Shard {
       let count = work.runs[end - 1].first + work.runs[end - 1].count - first
       work.matrix.withUnsafeBufferPointer { matrix in
         work.decider.decide(
-          bundle, matrix: UnsafeBufferPointer(rebasing: matrix[(first * stride)...]), rowCount: count, stride: stride,
+          bundle, records: payload, record: { work.fresh[first + $0].range },
+          matrix: UnsafeBufferPointer(rebasing: matrix[(first * stride)...]), rowCount: count, stride: stride,
           flags: work.flags[first..<first + count], into: &work.decisions)
       }
       start = end

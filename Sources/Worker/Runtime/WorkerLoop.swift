@@ -15,6 +15,7 @@ final class WorkerLoop: @unchecked Sendable {
   var schema = Schema.standard
   let peers: PeerLinks
   let metrics: WorkerMetrics
+  private let ruleMetrics: RuleMetrics
   var intake = IntakeBatch()
   private var replies: [Reply] = []
   private var freeReplies: [Int] = []
@@ -55,6 +56,7 @@ final class WorkerLoop: @unchecked Sendable {
     self.node = node
     self.shard = shard
     metrics = WorkerMetrics(node.registry)
+    ruleMetrics = RuleMetrics(node.registry)
     peers = PeerLinks(eventLoop: eventLoop, node: node)
   }
 
@@ -333,6 +335,7 @@ final class WorkerLoop: @unchecked Sendable {
     rowMeter.lap(Self.tickSeconds)
     ticks += 1
     if ticks % 10 == 0 {
+      shard.work.decider.takeTallies { ruleMetrics.add($1, $2) }
       shard.logSinkCursors(now: now) { node.sinks.outbox.cursor(of: $0) }
       if !node.isStopping { shard.reviewCheckpoints(now: now) }
     }

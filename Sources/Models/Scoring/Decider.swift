@@ -1,0 +1,71 @@
+import Wire
+
+/// Turns a feature matrix into decisions under one bundle: model, rules, thresholds, reasons. One a loop.
+public struct Decider {
+  private var scores: [Float] = []
+  private var scratch = ModelScratch()
+  /// Of the bundles that decided last, the newest first: while a switch is under way two take turns.
+  private var runners: [(bundle: Bundle, runner: RuleRunner)] = []
+  private static let runnersMax = 4
+
+  public init() {}
+
+  /// `matrix` is row-major, `stride` wide, with `flags` a row; appends one decision a row to `decisions`. `record` gives a
+  /// row's transaction as a range of `records`, which rules read.
+  public mutating func decide(
+    _ bundle: Bundle, records: UnsafeRawBufferPointer, record: (Int) -> Range<Int>, matrix: UnsafeBufferPointer<Double>, rowCount: Int,
+    stride: Int, flags: ArraySlice<Decision.Flags>, into decisions: inout [Decision]
+  ) {
+    if scores.count < rowCount { scores = [Float](repeating: 0, count: max(rowCount, 1024)) }
+    if let model = bundle.model {
+      scores.withUnsafeMutableBufferPointer {
+        model.score(rows: matrix, rowCount: rowCount, stride: stride, into: $0, scratch: &scratch)
+      }
+    } else {
+      for row in 0..<rowCount { scores[row] = 0 }
+    }
+    let rules = bundle.rules
+    var runner: RuleRunner?
+    if let rules { runner = self.runner(of: bundle, rules) }
+    let policy = bundle.policy
+    for row in 0..<rowCount {
+      var score = scores[row]
+      var action = Decision.Action.approve
+      var held = Decision.noReasons
+      if let rules, let runner {
+        let bytes = UnsafeRawBufferPointer(rebasing: records[record(row)])
+        rules.inputs.fill(runner.frame, bytes, row: matrix.baseAddress.unsafelyUnwrapped + row * stride, score: score)
+        let verdict = runner.evaluate()
+        // A sum in the book's order, rounded once: the same on every machine.
+        if verdict.score != 0 { score = Float(Double(score) + verdict.score) }
+        action = verdict.action
+        held = verdict.reasons
+      }
+      let scored = policy.action(score)
+      if scored.rawValue > action.rawValue { action = scored }
+      var decision = Decision(
+        score: score, action: action, verdict: action == .approve ? .clear : .potentialFraud,
+        flags: flags[flags.startIndex + row], reasons: Decision.noReasons)
+      if decision.verdict == .potentialFraud {
+        let values = UnsafeBufferPointer(rebasing: matrix[row * stride..<row * stride + stride])
+        decision.reasons = bundle.reasons(for: values, held: held)
+      }
+      decisions.append(decision)
+    }
+  }
+
+  private mutating func runner(of bundle: Bundle, _ rules: BundleRules) -> RuleRunner {
+    if let known = runners.firstIndex(where: { $0.bundle === bundle }) { return runners[known].runner }
+    let made = RuleRunner(rules.book)
+    runners.insert((bundle, made), at: 0)
+    if runners.count > Self.runnersMax { runners.removeLast() }
+    return made
+  }
+
+  /// What rules have done since it was last asked.
+  public func takeTallies(_ body: (Bundle, _ rule: Rule, RuleTally) -> Void) {
+    for (bundle, runner) in runners {
+      runner.takeTallies { body(bundle, runner.book.rules[$0], $1) }
+    }
+  }
+}
