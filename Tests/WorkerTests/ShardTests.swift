@@ -238,6 +238,54 @@ import Wire
         senderStorage: other.storage, result: .accepted(matched: Offset(end))), now: rig.now)
   }
 
+  @Test func `for a follower that lacks much the journal is read once at a time, piece after piece; it hears of the primary meanwhile`()
+    throws
+  {
+    var old = try Self.pair()
+    for step in 0..<6 { try old.submit([ShardRig.transaction("t\(step)")]) }
+    old.sync()
+    // Its process starts again: nothing is in memory, and a follower holds nothing.
+    var rig = try ShardRig()
+    rig.records[0].isr = [ShardRig.me, Self.other]
+    rig.records[0].replicas = [NodeID(1), NodeID(2)]
+    rig.records[0].epoch = Epoch(2)
+    rig.shard.loaded(rig.bundle, now: rig.now)
+    rig.shard.recover(try ShardRig.recover(ShardRig.split(old.written), [rig.bundle]), highestEpoch: Epoch(1), record: nil)
+    rig.shard.learned(rig.map, now: rig.now)
+    rig.sync()
+    func answer(_ result: Appended.Result) {
+      rig.shard.received(
+        Appended(
+          partition: PartitionID(1), epoch: Epoch(2), sender: Self.other.node, senderIncarnation: Self.other.incarnation,
+          senderStorage: Self.other.storage, result: result), now: rig.now)
+    }
+    func reads() -> [Range<UInt64>] {
+      defer { rig.shard.output = ShardOutput() }
+      return rig.shard.output.catchUps.map { $0.range.lowerBound.rawValue..<$0.range.upperBound.rawValue }
+    }
+    answer(.diverged([]))
+    let first = try #require(rig.shard.output.catchUps.first)
+    #expect(reads() == [0..<9])
+    for _ in 0..<3 {
+      rig.now += Replica.heartbeatInterval
+      rig.shard.tick(now: rig.now)
+      answer(.diverged([]))
+      #expect(rig.shard.output.sends.map(\.append.base) == [.zero] && rig.shard.output.sends[0].records.isEmpty)
+      #expect(reads() == [])
+    }
+    rig.shard.fed(first, upTo: Offset(4), now: rig.now)
+    let second = try #require(rig.shard.output.catchUps.first)
+    #expect(reads() == [4..<9], "without waiting for an answer")
+    rig.shard.fed(first, upTo: Offset(4), now: rig.now)
+    #expect(reads() == [], "one that is over says nothing")
+    rig.shard.fed(second, upTo: nil, now: rig.now)
+    answer(.accepted(matched: Offset(4)))
+    #expect(reads() == [], "not at once again where it came to nothing")
+    rig.now += Replica.heartbeatInterval
+    rig.shard.tick(now: rig.now)
+    #expect(reads() == [4..<9])
+  }
+
   @Test func `R5: a conflict is answered only when the transaction that has its id has committed`() throws {
     var rig = try Self.pair()
     let first = try rig.submit([ShardRig.transaction("t1", amount: 100)])

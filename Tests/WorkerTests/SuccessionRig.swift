@@ -95,7 +95,11 @@ struct SuccessionRig {
     for fact in output.persists { node.facts[fact.partition] = fact }
     for send in output.sends { deliver(send.append, send.records, to: send.to) }
     catchUps += output.catchUps.count
-    for catchUp in output.catchUps { deliver(catchUp.append, read(node, catchUp), to: catchUp.to) }
+    for catchUp in output.catchUps {
+      let (records, end) = read(node, catchUp)
+      deliver(catchUp.append, records, to: catchUp.to)
+      node.shard.fed(catchUp, upTo: records.isEmpty ? nil : end, now: now)
+    }
     for (appended, to) in output.answers where peer(to).isUp { peer(to).shard.received(appended, now: now) }
     for delivery in output.deliveries { take(delivery, node) }
     for proposal in output.proposals { propose(proposal) }
@@ -133,7 +137,7 @@ struct SuccessionRig {
   }
 
   /// What the journal's reader finds.
-  private func read(_ node: Node, _ catchUp: ShardOutput.CatchUp) -> [UInt8] {
+  private func read(_ node: Node, _ catchUp: ShardOutput.CatchUp) -> ([UInt8], Offset) {
     var found: [UInt8] = []
     var next = catchUp.range.lowerBound
     for (header, bytes) in try! ShardRig.split(node.journal)
@@ -143,7 +147,7 @@ struct SuccessionRig {
       found += bytes
       next = header.endOffset
     }
-    return found
+    return (found, next)
   }
 
   private mutating func take(_ delivery: ShardOutput.Delivery, _ node: Node) {

@@ -39,6 +39,8 @@ final class Partition {
   /// The newest record version by which it has paused: it does so once.
   var pausedBy = RecordVersion(0)
 
+  /// Followers for which the journal is being read.
+  var feeding: [NodeID: Feeding] = [:]
   var checkpoints = Checkpoints()
   /// Journal bytes at which its place there was last told.
   var indexedAt = Int.min / 2

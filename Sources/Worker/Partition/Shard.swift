@@ -266,6 +266,12 @@ public final class Shard {
     carryOut(on: partition, now: now)
   }
 
+  /// Records of `range` are on their way to a follower (`Shard+Feeding`).
+  func fed(_ partition: Partition, _ node: NodeID, _ epoch: Epoch, _ range: Range<Offset>, now: Int64) {
+    partition.replica.fed(node, epoch: epoch, range, now: now, &actions)
+    carryOut(on: partition, now: now)
+  }
+
   public func linkChanged(to node: NodeID) {
     for partition in partitions.values { partition.replica.linkChanged(to: node) }
   }
@@ -344,9 +350,8 @@ public final class Shard {
       case .send(let append, let node, let range):
         if let records = partition.recentRecords(range) {
           output.sends.append(.init(append: append, to: node, records: records))
-        } else if range.lowerBound >= partition.replica.logStart {
-          // What lies below is nowhere in the journal: to look for it at every heartbeat would read all of it each time.
-          output.catchUps.append(.init(append: append, to: node, range: range, log: partition.replica.log))
+        } else {
+          feed(partition, append, to: node, range, now: now)
         }
       case .answer(let appended, let node): output.answers.append((appended, to: node))
       case .propose(let add, let member, let epoch, let version):

@@ -55,6 +55,23 @@ extension Replica {
     replicate(now: now, &actions)
   }
 
+  /// What was to be sent to a follower from `start` on is not on its way yet: the shell has to fetch it first.
+  mutating func rewind(_ node: NodeID, to start: Offset) {
+    guard case .primary(var primary) = role, let index = primary.followers.firstIndex(where: { $0.node == node }) else { return }
+    primary.followers[index].next = start
+    role = .primary(primary)
+  }
+
+  /// Records of `range` are on their way to a follower now: goes on behind them.
+  mutating func fed(_ node: NodeID, epoch: Epoch, _ range: Range<Offset>, now: Int64, _ actions: inout [ReplicaAction]) {
+    guard case .primary(var primary) = role, primary.epoch == epoch, let index = primary.followers.firstIndex(where: { $0.node == node })
+    else { return }
+    // Its answers may have moved it meanwhile.
+    if primary.followers[index].next == range.lowerBound { primary.followers[index].next = range.upperBound }
+    send(index, of: &primary, allowEmpty: false, now: now, &actions)
+    role = .primary(primary)
+  }
+
   /// The link to a node broke or a new one is up: what was under way may be lost.
   public mutating func linkChanged(to node: NodeID) {
     guard case .primary(var primary) = role, let index = primary.followers.firstIndex(where: { $0.node == node }) else { return }

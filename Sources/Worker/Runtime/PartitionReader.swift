@@ -17,7 +17,7 @@ struct PartitionReader {
   /// Records of `log` from `range.lowerBound` on, as far as `range.upperBound` or `maxBytes`, at least one; nil where the journal
   /// has not got them (yet). Reads no further than it must: an entry's epoch and offset tell whether it is the log's own or was
   /// voided by a truncation that stands further on, and whose copy it was written for doesn't matter (R8).
-  mutating func read(_ range: Range<Offset>, of log: EpochTable, maxBytes: Int) throws -> [UInt8]? {
+  mutating func read(_ range: Range<Offset>, of log: EpochTable, maxBytes: Int) throws -> (records: [UInt8], end: Offset)? {
     var out: [UInt8] = []
     var next = range.lowerBound
     try forEach(pieceBytes: maxBytes) { header, bytes in
@@ -27,7 +27,7 @@ struct PartitionReader {
       next = header.endOffset
       return next < range.upperBound && out.count < maxBytes
     }
-    return out.isEmpty ? nil : out
+    return out.isEmpty ? nil : (out, next)
   }
 
   /// The partition as its snapshot and the log behind it make it, once everything up to `ticket` is in the journal.

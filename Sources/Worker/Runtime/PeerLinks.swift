@@ -49,13 +49,15 @@ final class PeerLinks: @unchecked Sendable {
 
   /// Records that have left memory are read from the journal, on a thread that may block.
   func catchUp(_ catchUp: ShardOutput.CatchUp, _ loop: WorkerLoop) {
-    node.readLog(catchUp.append.partition, catchUp.range, of: catchUp.log) { records in
+    guard ready(catchUp.to) != nil else { return loop.fed(catchUp, upTo: nil) }
+    node.readLog(catchUp.append.partition, catchUp.range, of: catchUp.log) { found in
       loop.eventLoop.execute {
-        guard let records, let link = self.ready(catchUp.to) else { return }
+        guard let found, let link = self.ready(catchUp.to) else { return loop.fed(catchUp, upTo: nil) }
         link.send(.append) { out in
-          catchUp.append.write(length: records.count, to: &out)
-          out.bytes.append(contentsOf: records)
+          catchUp.append.write(length: found.records.count, to: &out)
+          out.bytes.append(contentsOf: found.records)
         }
+        loop.fed(catchUp, upTo: found.end)
       }
     }
   }

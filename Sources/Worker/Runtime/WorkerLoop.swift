@@ -353,6 +353,12 @@ final class WorkerLoop: @unchecked Sendable {
     scheduleDrain()
   }
 
+  /// A follower's records have been read from the journal and sent, or could not be.
+  func fed(_ catchUp: ShardOutput.CatchUp, upTo end: Offset?) {
+    shard.fed(catchUp, upTo: end, now: now())
+    scheduleDrain()
+  }
+
   func received(appended payload: RawSpan) {
     guard let appended = try? Appended(reading: payload) else { return }
     shard.received(appended, now: now())

@@ -27,6 +27,8 @@ final class WorkerNode: @unchecked Sendable {
   private(set) var session: CoordinatorSession!
   /// Work that blocks on the disk and is not urgent.
   let background: Background
+  /// Those of the log for followers: whatever is urgent never stands behind more than one of them.
+  private let reads: OneByOne
   private let onStop: @Sendable (String) -> Void
 
   private let shared = Mutex(Shared())
@@ -75,6 +77,7 @@ final class WorkerNode: @unchecked Sendable {
     self.intactSince = intactSince
     self.eventLoops = eventLoops
     self.background = background
+    reads = OneByOne(background)
     self.onStop = onStop
     shared.withLock { $0.node = directory.identity.node }
   }
@@ -339,10 +342,11 @@ final class WorkerNode: @unchecked Sendable {
   /// Records of one partition from the journal, for a follower that has fallen behind what is in memory. `done` gets nil
   /// when they can't be read now.
   func readLog(
-    _ partition: PartitionID, _ range: Range<Offset>, of log: EpochTable, _ done: @escaping @Sendable ([UInt8]?) -> Void
+    _ partition: PartitionID, _ range: Range<Offset>, of log: EpochTable,
+    _ done: @escaping @Sendable ((records: [UInt8], end: Offset)?) -> Void
   ) {
     let start = logIndex.start(of: partition, from: range.lowerBound) ?? journal.beginning
-    background {
+    reads.submit {
       var reader = PartitionReader(journal: self.journal, partition: partition, at: start)
       do {
         done(try reader.read(range, of: log, maxBytes: 1 << 20))
