@@ -12,6 +12,8 @@ import Wire
     let core: SubmitCore
     /// Of rows that are answered as to be sent again.
     var retryCode = FailureCode.unavailable
+    /// Whose answers come.
+    var worker = 0
     var sent: [(correlation: UInt64, submit: Submit, tags: [UInt64])] = []
     var reports: [(tag: UInt64, kind: RowAnswer.Kind, failure: FailureCode?, latency: Int64)] = []
 
@@ -54,7 +56,7 @@ import Wire
       var out = WireWriter()
       answer.write(to: &out)
       let bytes = out.bytes
-      try? core.answered(core.pipes[0], correlation: sent[index].correlation, bytes.span.bytes, Self.at(time), report)
+      try? core.answered(core.pipes[worker], correlation: sent[index].correlation, bytes.span.bytes, Self.at(time), report)
     }
 
     func report(_ row: borrowing RowAnswer) { reports.append((row.tag, row.kind, row.failure, row.latency)) }
@@ -75,6 +77,35 @@ import Wire
     bench.answer(1, at: 1, [.decided, .decided, .decided, .decided])
     bench.pump(at: 1)
     #expect(bench.sent.last?.tags == [6])
+  }
+
+  @Test func aNewPrimaryThatDoesNotServeYetIsAskedAgainSoonHoweverLongTheOldOnePaused() {
+    let bench = Bench()
+    bench.retryCode = .sealed
+    bench.add(1...1)
+    var time: Int64 = 0
+    /// Sends what is due, and has it sent again.
+    func refuse() -> Int64 {
+      bench.pump(at: time)
+      bench.answer(bench.sent.count - 1, at: time, [.retry])
+      let delay = bench.core.nextDue / 1_000_000 - time
+      time += delay + 1
+      bench.tick(at: time)
+      return delay
+    }
+    var delays = (0..<16).map { _ in refuse() }
+    #expect(delays.last! >= 250, "a primary that pauses for long is asked ever more seldom")
+    bench.pump(at: time)
+    bench.answer(bench.sent.count - 1, at: time, [.retry])
+    let moved = ClusterMap.test(version: 2, nodes: [NodeID(1): "a:1", NodeID(2): "b:1"], primaries: [NodeID(2)])
+    bench.core.learned(moved, Bench.at(time))
+    bench.core.opened(bench.core.pipes[1])
+    time += 5
+    bench.tick(at: time)
+    bench.retryCode = .notPrimary
+    bench.worker = 1
+    delays = (0..<4).map { _ in refuse() }
+    #expect(delays[0] <= 5 && delays[1] <= 11 && delays[3] <= 60, "\(delays)")
   }
 
   @Test func aWorkerThatLeadsNoMoreIsNotWaitedForAsLongAsOthers() {

@@ -31,6 +31,19 @@ struct PatientBatchTests {
     #expect(batch.answer.outcomes.map(\.bundle) == [0, 1, 0, 1] && batch.answer.bundles.map(\.id.high) == [1, 2])
   }
 
+  @Test func aNewPrimaryThatDoesNotServeYetIsAskedAgainSoonHoweverLongTheOldOnePaused() {
+    var batch = PatientBatch(rowCount: 1, deadline: .max)
+    for _ in 0..<6 {
+      _ = batch.begin()
+      _ = batch.take(part([.sealed]), at: [0], now: 0, spread: 0)
+    }
+    batch.mapChanged()
+    _ = batch.begin()
+    #expect(batch.take(part([.notPrimary]), at: [0], now: 0, spread: 0) == .again(at: PatientBatch.delayMin))
+    _ = batch.begin()
+    #expect(batch.take(part([.notPrimary]), at: [0], now: 0, spread: 0) == .again(at: 2 * PatientBatch.delayMin))
+  }
+
   @Test(arguments: [FailureCode.busy, .storageFull, .shuttingDown, .malformed, .internal])
   func whatWaitingWouldNotMendIsToldAtOnce(code: FailureCode) {
     var batch = PatientBatch(rowCount: 1, deadline: 1_000 * Self.ms)

@@ -134,7 +134,11 @@ extension SubmitCore {
   private func sendAgain(_ batch: SubmitBatch, after floor: Int64, _ now: ClientTime, _ report: Report) {
     guard !batch.rows.isEmpty else { return recycle(batch) }
     let attempts = batch.rows.reduce(0) { max($0, Int($1.attempts)) }
-    var due = now.nanoseconds + max(floor, options.backoff.delay(after: attempts, using: &generator))
+    var delay = options.backoff.delay(after: attempts, using: &generator)
+    // Whoever leads since then serves any moment now. How often the one before was asked in vain says nothing of it.
+    let young = max(options.backoff.base, now.nanoseconds - routesSince)
+    if delay > young { delay = young - Int64.random(in: 0...young / 2, using: &generator) }
+    var due = now.nanoseconds + max(floor, delay)
     // Sealed for a split or a merge, and those that take its place are known by now.
     if batch.map < mapVersion, batch.rows.contains(where: { $0.failure == .sealed }) {
       due = min(due, now.nanoseconds + options.backoff.base)

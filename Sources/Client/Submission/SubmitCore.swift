@@ -13,6 +13,8 @@ final class SubmitCore {
   private var pipeOfNode: [NodeID: Int] = [:]
   private var routes = RouteTable()
   private(set) var mapVersion = MapVersion.none
+  /// When a map last moved a partition, nanoseconds.
+  private(set) var routesSince: Int64 = 0
   /// Rows whose partition has no primary, oldest first; they wait for a map.
   private var parked: [SubmitBatch] = []
   /// Batches to be sent again at their `due`.
@@ -134,6 +136,7 @@ final class SubmitCore {
     let table = RouteTable(map) { pipe(of: $0) }
     guard table != routes else { return }
     routes = table
+    routesSince = now.nanoseconds
     let queued = pipes.flatMap { $0.takeQueued() } + parked
     parked.removeAll()
     for batch in queued { place(batch, now) }

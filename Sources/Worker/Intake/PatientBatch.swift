@@ -23,6 +23,8 @@ public struct PatientBatch {
   public private(set) var open: [Int]
   /// How often rows were tried so far.
   public private(set) var tries = 0
+  /// The same, since the newest map: how often those of before were asked in vain says nothing of who leads now.
+  private var triesByMap = 0
 
   public init(rowCount: Int, deadline: Int64) {
     self.deadline = deadline
@@ -33,8 +35,12 @@ public struct PatientBatch {
   /// The rows that are open are tried now; their places.
   public mutating func begin() -> [Int] {
     tries += 1
+    triesByMap += 1
     return open
   }
+
+  /// There is a new map.
+  public mutating func mapChanged() { triesByMap = 0 }
 
   /// What came of the rows at `places`, so far or for good. `spread`, 0 to 1, keeps batches that failed together apart.
   public mutating func take(_ part: Decisions, at places: [Int], now: Int64, spread: Double) -> Next {
@@ -44,7 +50,7 @@ public struct PatientBatch {
       return outcome.status != .retry || !Self.isWorthWaiting(outcome.failure ?? .unavailable)
     }
     guard !open.isEmpty else { return .done }
-    let whole = min(Self.delayMax, Self.delayMin << Int64(min(tries, 16) - 1))
+    let whole = min(Self.delayMax, Self.delayMin << Int64(max(1, min(triesByMap, 16)) - 1))
     let at = now + whole - Int64(spread * Double(whole / 2))
     return at < deadline ? .again(at: at) : .late
   }

@@ -42,6 +42,7 @@ final class PatientCall {
 
   /// A new map: what waits for its next try has no reason to wait any longer.
   func mapChanged() {
+    batch.mapChanged()
     guard timer != nil else { return }
     timer?.cancel()
     timer = nil

@@ -71,8 +71,11 @@ public final class Worker: Sendable {
     node.beginShutdown()
     await listener.close()
     await http?.close()
-    await node.closeLinks()
+    // The coordinator finds nobody at the port and takes this worker out of the in-sync sets; until then it goes on acknowledging,
+    // so that no commit waits for it.
+    await node.leaveCoordinator()
     node.sinks.flush()
+    await node.closeLinks()
     node.sinks.close()
     let isWhole = node.journal.close()
     if isWhole { try? node.directory.markClean() }

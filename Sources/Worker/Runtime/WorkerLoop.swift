@@ -24,6 +24,8 @@ final class WorkerLoop: @unchecked Sendable {
   private var held: [(ShardOutput, RecordChunk?)] = []
   private var isPersisting = false
   var isRotating = false
+  /// Whether this worker follows others still.
+  var takesLog = true
   private var isDrainScheduled = false
   private var appendedBytes = 0
   private var ticks = 0
@@ -348,7 +350,7 @@ final class WorkerLoop: @unchecked Sendable {
 
   func received(append payload: RawSpan) {
     // A journal that does not keep up, or is closing: the primary sends it again.
-    guard !node.isStopping, !node.journal.isFull, let append = try? Append(reading: payload) else { return }
+    guard takesLog, !node.journal.isFull, let append = try? Append(reading: payload) else { return }
     shard.received(append, records: payload.extracting(Append.headerSize..<payload.byteCount), now: now())
     scheduleDrain()
   }

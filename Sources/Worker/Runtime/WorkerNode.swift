@@ -401,11 +401,13 @@ final class WorkerNode: @unchecked Sendable {
 
   // MARK: Links
 
-  /// Ends the worker's own links; those that others opened end with the process.
+  func leaveCoordinator() async { try? await loops[0].eventLoop.submit { self.session.close() }.get() }
+
+  /// Takes no more of others' logs and ends the worker's own links; those that others opened end with the process.
   func closeLinks() async {
     for loop in loops {
       try? await loop.eventLoop.submit {
-        if loop.index == 0 { self.session.close() }
+        loop.takesLog = false
         loop.peers.closeAll()
       }.get()
     }

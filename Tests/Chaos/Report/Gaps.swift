@@ -30,11 +30,15 @@ struct Gaps {
     }
   }
 
-  /// The longest gap of any slot that ended after `start` and began before `end`.
-  func longest(from start: Int64, to end: Int64) -> Int64 {
-    var longest: Int64 = 0
+  /// The longest gap of any slot that ended after `start`, as far as it lay before `end`: a gap that the next fault makes begins
+  /// with the last answer before that fault.
+  func longest(from start: Int64, to end: Int64) -> (length: Int64, from: Int64) {
+    var longest = (length: Int64(0), from: start)
     for slot in gaps {
-      for gap in slot where gap.to > start && gap.from < end { longest = max(longest, gap.to - gap.from) }
+      for gap in slot where gap.to > start && gap.from < end {
+        let length = min(gap.to, end) - gap.from
+        if length > longest.length { longest = (length, gap.from) }
+      }
     }
     return longest
   }

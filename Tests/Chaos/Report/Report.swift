@@ -22,7 +22,7 @@ struct Report {
 
   /// Longest gap of the undisturbed seconds at the beginning.
   private var quietGap: Int64 {
-    gaps.longest(from: history.began + 1_000_000_000, to: history.faults.first?.began ?? history.ended)
+    gaps.longest(from: history.began + 1_000_000_000, to: history.faults.first?.began ?? history.ended).length
   }
 
   struct KindGap {
@@ -39,7 +39,7 @@ struct Report {
       var count = 0
       for (index, fault) in history.faults.enumerated() where fault.kind == kind {
         let end = index + 1 < history.faults.count ? history.faults[index + 1].began : history.ended
-        longest = max(longest, gaps.longest(from: fault.began, to: end))
+        longest = max(longest, gaps.longest(from: fault.began, to: end).length)
         count += 1
       }
       guard count > 0 else { return nil }
@@ -122,12 +122,15 @@ struct Report {
     for check in checks where !check.holds {
       out += "\n### \(check.name)\n\n```\n\(check.violations.prefix(20).joined(separator: "\n"))\n```\n"
     }
-    out += "\n## Faults\n\n| # | at | fault | to | lasted | whole again after | longest gap |\n|---:|---:|---|---|---:|---:|---:|\n"
+    out += "\n## Faults\n\n| # | at | fault | to | lasted | whole again after | longest gap | it began after |\n"
+    out += "|---:|---:|---|---|---:|---:|---:|---:|\n"
     for (index, fault) in history.faults.enumerated() {
       let end = index + 1 < history.faults.count ? history.faults[index + 1].began : history.ended
+      let gap = gaps.longest(from: fault.began, to: end)
       out +=
         "| \(index + 1) | \(seconds(fault.began - history.began)) s | \(fault.kind.title) | \(fault.target) | \(seconds(fault.healed - fault.began)) s | "
-        + "\(fault.whole.map { "\(seconds($0 - fault.healed)) s" } ?? "never") | \(milliseconds(gaps.longest(from: fault.began, to: end))) |\n"
+        + "\(fault.whole.map { "\(seconds($0 - fault.healed)) s" } ?? "never") | \(milliseconds(gap.length)) | "
+        + "\(seconds(max(0, gap.from - fault.began))) s |\n"
     }
     out += "\n## Second by second\n\nLatency of the transactions due in that second, from when they were due.\n\n"
     out += "| second | decisions | p50 ms | p99 ms | max ms |\n|---:|---:|---:|---:|---:|\n"
