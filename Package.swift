@@ -34,7 +34,7 @@ let simulation: [Target] = [
     path: "Tests/Simulation", exclude: ["regressions.txt", "README.md"],
     swiftSettings: [.swiftLanguageMode(.v5), .enableExperimentalFeature("Lifetimes"), .define("MUTANTS")]),
   .executableTarget(
-    name: "Exhaustive", dependencies: ["Wire", "Worker", "Coordinator"], path: "Tests/Exhaustive", exclude: ["README.md"],
+    name: "Exhaustive", dependencies: ["Wire", "Worker", "Coordinator", "ExchangeModel"], path: "Tests/Exhaustive", exclude: ["README.md"],
     swiftSettings: [
       .swiftLanguageMode(.v5), .enableExperimentalFeature("Lifetimes"), .define("MUTANTS"),
       .unsafeFlags(["-enforce-exclusivity=unchecked"]),
@@ -93,8 +93,11 @@ let package = Package(
     .testTarget(name: "WireTests", dependencies: ["Wire", "COpenSSL", nioCore, nioPosix, logging], swiftSettings: settings),
     .testTarget(name: "CELTests", dependencies: ["CEL"], swiftSettings: settings),
     .testTarget(name: "ModelsTests", dependencies: ["Models"], exclude: ["Fixtures"], swiftSettings: settings),
+    // The exchange's cores among faults: run by the tests, and by the exhaustive search's program with planted mistakes.
+    .target(name: "ExchangeModel", dependencies: ["Wire", "Worker"], path: "Tests/ExchangeModel", swiftSettings: settings),
     .testTarget(
-      name: "WorkerTests", dependencies: ["Worker", "Wire", "Models", nioCore, nioPosix, nioHTTP, logging], swiftSettings: settings),
+      name: "WorkerTests", dependencies: ["Worker", "Wire", "Models", "ExchangeModel", nioCore, nioPosix, nioHTTP, logging],
+      swiftSettings: settings),
     .testTarget(
       name: "CoordinatorTests", dependencies: ["Coordinator", "Models", nioCore, nioPosix, logging], exclude: ["Scenarios"],
       swiftSettings: settings),

@@ -85,6 +85,43 @@ public enum Mutant: String, CaseIterable, Sendable {
   /// A split is committed once the primary has made the children (R12: every in-sync replica must have).
   case commitUnprepared
 
+  // Exchange between partitions; names and meaning follow `spec/exchange.cpp`.
+
+  /// Contributions leave before their intake has committed (X1).
+  case sendBeforeIntakeCommits
+  /// A reply leaves before the contribution has committed (X2).
+  case replyBeforeCommit
+  /// Settled passes an unacknowledged contribution of a decided transaction (X3).
+  case settlePastUnacknowledged
+  /// Settled passes an undecided offset (X3).
+  case settlePastUndecided
+  /// A reply is forgotten once it is sent, before it is settled (X2).
+  case forgetOnReply
+  /// A new primary of the home partition gives its contributions new identities (X1).
+  case identityOfPrimary
+  /// A split of the entities' partition loses the watermarks (X3).
+  case entitySplitWithoutMarks
+  /// A split of the entities' partition loses the kept replies (X2).
+  case entitySplitWithoutReplies
+  /// A merge of entity partitions takes the greater watermark for both ranges (X3).
+  case mergeGreaterMark
+  /// A merge of entity partitions takes the lesser watermark for both ranges (X3).
+  case mergeLesserMark
+  /// An unknown home is admitted whatever map says that it is there (X5).
+  case admitByOldMap
+  /// A home is forgotten by a map from before its time (X5).
+  case forgetByOldMap
+  /// A home partition retires with contributions owed (X5).
+  case retireUnsettled
+  /// `stale` is not taken for an acknowledgement (X3: the window closes for ever).
+  case staleIsNoAnswer
+  /// The watermark is not part of what a replica comes back with (X3).
+  case restoreWithoutMarks
+  /// A late reply makes a second decision (X4).
+  case lateReplyDecides
+  /// Contributions leave however far settled is behind (X3).
+  case ignoreWindow
+
   #if MUTANTS
     /// The one that is switched on in this process.
     nonisolated(unsafe) public static var current: Mutant?

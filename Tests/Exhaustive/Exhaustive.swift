@@ -9,6 +9,7 @@ import Wire
 enum Exhaustive {
   static func main() {
     var scopes = Scopes.small
+    var isExchange = false
     var mutant: Mutant?
     var limit = 60_000_000
     var isQuiet = false
@@ -20,7 +21,9 @@ enum Exhaustive {
       }
       switch argument {
       case "--scope":
-        scopes = value().split(separator: ",").flatMap { named(String($0)) }
+        let names = value()
+        isExchange = names == ExchangeSearch.name
+        if !isExchange { scopes = names.split(separator: ",").flatMap { named(String($0)) } }
       case "--mutant":
         let name = value()
         mutant = Mutant(rawValue: name)
@@ -31,6 +34,7 @@ enum Exhaustive {
       case "--quiet": isQuiet = true
       case "--list":
         for scope in Scopes.all { print(scope) }
+        print("\(ExchangeSearch.name): random runs of the exchange between partitions, \(ExchangeSearch.steps) steps each")
         return
       case "--list-mutants":
         for mutant in Mutant.allCases {
@@ -48,6 +52,7 @@ enum Exhaustive {
     #endif
     setvbuf(stdout, nil, _IOLBF, 0)
     for signal in [SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS] { Glibc.signal(signal) { _ in Exhaustive.trapped() } }
+    if isExchange { return ExchangeSearch.run(limit, mutant, isQuiet) }
     Node.lookForOtherFields()
     for scope in scopes { run(scope, mutant, limit, isQuiet) }
   }
@@ -81,6 +86,7 @@ enum Exhaustive {
   /// A precondition of the code under test has failed: it has said why.
   private static func trapped() -> Never {
     for signal in [SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS] { Glibc.signal(signal, SIG_DFL) }
+    ExchangeSearch.trapped()
     guard let search = Search.current else { _exit(2) }
     show(search.trapped())
     print("\(search.model.scope.name): \(search.states) states: VIOLATION: the code trapped (its message stands above)")

@@ -49,6 +49,10 @@ enum Scopes {
     case .roleOtherStorage: .scopes("wiped-heir")
     case .electWiped: .scopes("wipe")
     case .replicatedByStorageOnly: .scopes("replicated")
+    case .sendBeforeIntakeCommits, .replyBeforeCommit, .settlePastUnacknowledged, .settlePastUndecided, .forgetOnReply, .identityOfPrimary,
+      .entitySplitWithoutMarks, .entitySplitWithoutReplies, .mergeGreaterMark, .mergeLesserMark, .admitByOldMap,
+      .forgetByOldMap, .retireUnsettled, .staleIsNoAnswer, .restoreWithoutMarks, .lateReplyDecides, .ignoreWindow:
+      .scopes(ExchangeSearch.name)
     case .commitBeforeEpochStart: .outside("harmless within these bounds: a commit needs every member")
     default: .outside("not a rule of the cores: it is planted in the shells, which `ops/simulate` runs")
     }

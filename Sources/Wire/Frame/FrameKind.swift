@@ -59,4 +59,8 @@ public enum FrameKind: UInt16, Sendable, CaseIterable {
 
   // Several coordinators: from one that does not lead.
   case leaderHint = 90
+
+  // Exchange: a home partition's primary to an entity's, and back (X1, X2).
+  case contributions = 96
+  case contributionReplies = 97
 }

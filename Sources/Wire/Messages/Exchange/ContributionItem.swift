@@ -1,0 +1,65 @@
+/// What one transaction contributes to the entities of one partition. Its identity is (home partition, offset, slot),
+/// with the home partition named beside it (X1).
+///
+/// ```
+/// 0 u64 offset  8 u8 slots  9 transaction record, whose first two bytes are its length
+/// ```
+public struct ContributionItem: Equatable, Sendable {
+  public static var encodedSizeMin: Int { 9 + TransactionView.fixedSize }
+
+  /// Of the transaction's intake, in its home partition's log.
+  public var offset: Offset
+  /// At least one.
+  public var slots: EntitySlots
+  /// A transaction record that has passed the schema.
+  public var transaction: [UInt8]
+
+  public init(offset: Offset, slots: EntitySlots, transaction: [UInt8]) {
+    self.offset = offset
+    self.slots = slots
+    self.transaction = transaction
+  }
+
+  public var encodedSize: Int { 9 + transaction.count }
+
+  public func write(to out: inout WireWriter) {
+    out.write(offset.rawValue)
+    out.write(slots.rawValue)
+    transaction.withUnsafeBytes { out.write(raw: $0) }
+  }
+
+  @_lifetime(reader: copy reader)
+  public init(from reader: inout WireReader) throws(WireError) {
+    offset = Offset(try reader.read(UInt64.self))
+    let at = reader.position
+    slots = EntitySlots(rawValue: try reader.read(UInt8.self))
+    guard !slots.isEmpty, slots.isSubset(of: .foreign) else { throw .invalid(at: at, "no such entities") }
+    transaction = try Self.readTransaction(&reader)
+    let missing = transaction.withUnsafeBytes { bytes in
+      TransactionView(trusted: RawSpan(_unsafeBytes: bytes)).present(slots) != slots
+    }
+    if missing { throw .invalid(at: at, "a contribution to an entity that the transaction does not have") }
+  }
+
+  /// A whole transaction record; its length is believed only as far as there are bytes, its parts as far as it goes.
+  @_lifetime(reader: copy reader)
+  public static func readTransaction(_ reader: inout WireReader) throws(WireError) -> [UInt8] {
+    let at = reader.position
+    let low = try reader.read(UInt8.self)
+    let high = try reader.read(UInt8.self)
+    let length = Int(low) | Int(high) << 8
+    guard length >= TransactionView.fixedSize, length <= TransactionView.sizeMax else {
+      throw .invalid(at: at, "a transaction record has \(TransactionView.fixedSize) to \(TransactionView.sizeMax) bytes")
+    }
+    let rest = try reader.readRaw(length - 2)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(length)
+    bytes.append(low)
+    bytes.append(high)
+    rest.withUnsafeBytes { bytes.append(contentsOf: $0) }
+    var parts = TransactionView.fixedSize + Int(bytes[5])
+    for place in 28..<34 { parts += Int(bytes[place]) }
+    guard parts <= length else { throw .invalid(at: at, "a transaction's tokens overrun it") }
+    return bytes
+  }
+}
