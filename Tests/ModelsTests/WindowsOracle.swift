@@ -59,7 +59,8 @@ struct Payment {
     case .merchant: UInt64(merchant)
     case .terminal: UInt64(terminal)
     case .device: UInt64(device)
-    case .entryMode, .ip: 0
+    case .card: UInt64(card) + 1
+    case .entryMode, .ip, .customer: 0
     }
   }
 }

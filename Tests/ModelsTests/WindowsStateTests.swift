@@ -156,10 +156,10 @@ struct WindowsStateTests {
     var driver = TableDriver(FeatureSet.standard)
     for event in 0..<30 { _ = driver.observe(Payment(card: 3, time: Self.start + Int64(event), amount: Int64(event))) }
     let token = Array("card-3".utf8)
-    let description = driver.table.describe(card: token.span.bytes)
+    let description = driver.table.describe(token.span.bytes)
     #expect(description?.eventCount == 30 && description?.newestEventTime == Self.start + 29)
     #expect(description?.newestEvents.map(\.amount) == Array((20..<30).reversed()))
     let stranger = Array("card-4".utf8)
-    #expect(driver.table.describe(card: stranger.span.bytes) == nil)
+    #expect(driver.table.describe(stranger.span.bytes) == nil)
   }
 }

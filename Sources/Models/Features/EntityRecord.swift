@@ -16,7 +16,7 @@ struct EntityRecord {
   var isTruncated: Bool
   var events: Int
 
-  init(_ bytes: UnsafeRawBufferPointer, at start: Int) throws(WireError) {
+  init(_ bytes: UnsafeRawBufferPointer, at start: Int, kind: EntityKind) throws(WireError) {
     guard bytes.count - start >= Self.headerSize else { throw .truncated(at: start, needed: Self.headerSize - (bytes.count - start)) }
     func byte(_ at: Int) -> Int { Int(bytes[start + at]) }
     tokenLength = byte(1)
@@ -24,7 +24,7 @@ struct EntityRecord {
     isWide = byte(3) & 1 != 0
     isTruncated = byte(3) & 2 != 0
     events = byte(4) | byte(5) << 8
-    guard byte(0) == Int(EntityKind.card.rawValue), (1...TransactionView.tokenLengthMax).contains(tokenLength), byte(3) < 4,
+    guard byte(0) == Int(kind.rawValue), (1...TransactionView.tokenLengthMax).contains(tokenLength), byte(3) < 4,
       slot < EntitySlab.planSlots, (1...FeatureSet.eventsPerEntityLimit).contains(events), byte(6) == 0, byte(7) == 0
     else { throw .invalid(at: start, "this is no entity record") }
   }
@@ -80,7 +80,7 @@ public struct EntityRecordWriter: ~Copyable {
       var target = Ring(compact, plan)
       source.copy(to: &target, plan)
     }
-    out.append(EntityKind.card.rawValue)
+    out.append(plan.kind.rawValue)
     out.append(UInt8(tokenLength))
     out.append(UInt8(header.pointee.planSlot))
     out.append((source.isWide ? 1 : 0) | (header.pointee.isTruncated ? 2 : 0))

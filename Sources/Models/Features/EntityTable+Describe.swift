@@ -1,6 +1,6 @@
 import Wire
 
-/// What the table knows of one card, for an operator's eyes.
+/// What the table knows of one entity, for an operator's eyes.
 public struct EntityDescription: Sendable, CustomStringConvertible {
   public let eventCount: Int
   public let oldestEventTime: Int64
@@ -23,9 +23,9 @@ public struct EntityDescription: Sendable, CustomStringConvertible {
 }
 
 extension EntityTable {
-  /// nil for a card without history.
-  public func describe(card: RawSpan) -> EntityDescription? {
-    guard let number = find(card, KeyHash(of: card, kind: .card)) else { return nil }
+  /// nil for an entity without history; `token` is one of this table's kind.
+  public func describe(_ token: RawSpan) -> EntityDescription? {
+    guard let number = find(token, KeyHash(of: token, kind: plan.kind)) else { return nil }
     let header = slab.header(number)
     let layout = plans[header.pointee.planSlot]!
     var ring = Ring(header, layout)

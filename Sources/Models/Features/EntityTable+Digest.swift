@@ -60,7 +60,7 @@ struct EntityDigest {
     var ring = Ring(header, layout)
     let isTruncated = EntityTable.trim(&ring, to: plan)
     let token = UnsafeRawBufferPointer(start: ring.block + layout.stateSize, count: Int(header.pointee.tokenLength))
-    var hash = hash64(token, seed: UInt64(EntityKind.card.rawValue) << 1 | (isTruncated ? 1 : 0))
+    var hash = hash64(token, seed: UInt64(plan.kind.rawValue) << 1 | (isTruncated ? 1 : 0))
     let size = 8 * (2 + plan.columns.count)
     for index in ring.start..<ring.end {
       row.storeBytes(of: ring.time(index).littleEndian, as: Int64.self)

@@ -1,9 +1,11 @@
 import Wire
 
 extension EntityTable {
-  /// Adds a transaction to its card's history and computes its features into `out`, in the feature set's order.
+  /// Adds a transaction to the history of its entity of this table's kind, and computes the features into `out`, in the
+  /// feature set's order.
   ///
-  /// The transaction is proven (`Schema.validate`), `keyHash` is that of its card, `out` has room for all features.
+  /// The transaction is proven (`Schema.validate`) and has such an entity, `keyHash` is that entity's, `out` has room for
+  /// all features.
   public mutating func observe(
     _ t: TransactionView, keyHash: KeyHash, into out: UnsafeMutableBufferPointer<Double>
   ) -> Observation {
@@ -12,7 +14,8 @@ extension EntityTable {
     let vector = out.baseAddress.unsafelyUnwrapped
     event.decode(t, hashedFields: plan.hashedFields)
     var result: Observation = []
-    let number = t.card.withUnsafeBytes { token in
+    let token = plan.kind == .card ? t.card : t.token(EntitySlot(plan.kind))
+    let number = token.withUnsafeBytes { token in
       let mixed = KeyIndex.mix(keyHash)
       if let known = find(token, mixed) { return known }
       result.insert(.firstEvent)

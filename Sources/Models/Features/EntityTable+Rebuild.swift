@@ -7,6 +7,7 @@ extension EntityTable {
   /// Where the new features reach further back than events were kept, or need a column that wasn't kept, values lack
   /// what is missing, and are flagged `warming` until that has left all windows.
   public mutating func rebuild(features: FeatureSet, allowedLateness: Int64? = nil) {
+    precondition(features.entity == plan.kind && FeatureParts(features).isWhole, "a table computes one entity's features")
     let next = FeaturePlan(features, allowedLateness: allowedLateness ?? features.allowedLateness)
     if next.features == plan.features && next.allowedLateness == plan.allowedLateness { return }
     if freeSlot == nil { migrateAll() }

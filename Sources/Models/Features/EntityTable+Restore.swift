@@ -22,7 +22,7 @@ extension EntityTable {
   public mutating func restore(_ records: UnsafeRawBufferPointer, keep: (KeyHash) -> Bool = { _ in true }) throws(WireError) {
     var at = 0
     while at < records.count {
-      let record = try EntityRecord(records, at: at)
+      let record = try EntityRecord(records, at: at, kind: self.plan.kind)
       guard let plan = plans[record.slot], let layout = restoredLayouts[record.slot] else {
         throw .invalid(at: at, "an entity of an unknown layout")
       }
@@ -33,7 +33,7 @@ extension EntityTable {
       let block = UnsafeRawBufferPointer(rebasing: records[at + EntityRecord.headerSize..<at + EntityRecord.headerSize + size])
       at += EntityRecord.headerSize + size
       let token = UnsafeRawBufferPointer(rebasing: block[layout.stateSize..<layout.stateSize + record.tokenLength])
-      let hash = KeyHash(hash64(token, seed: UInt64(EntityKind.card.rawValue)))
+      let hash = KeyHash(hash64(token, seed: UInt64(plan.kind.rawValue)))
       guard keep(hash) else { continue }
       try add(record, block, token, hash, plan, layout)
     }

@@ -3,7 +3,7 @@ import Wire
 /// Split and merge of a partition's keyed state (R12). Both copy, so that what they come from stays as it was until the
 /// coordinator has decided.
 extension EntityTable {
-  /// A table of the cards whose key lies in `range`.
+  /// A table of the entities whose key lies in `range`.
   ///
   /// Cost: a scan of all headers and tokens, and a copy of those that belong to it. Memory: that of the copy.
   public func part(_ range: KeyRange) -> EntityTable {
@@ -22,7 +22,7 @@ extension EntityTable {
     return part
   }
 
-  /// Adds the cards of another table, none of which is in this one. Where the tables know different features, this one's
+  /// Adds the entities of another table of the same kind, none of which is in this one. Where the tables know different features, this one's
   /// hold, as if the other had been given them (`rebuild`).
   ///
   /// A history counts as complete from when both are, of those that have any.
@@ -47,7 +47,7 @@ extension EntityTable {
   private static func key(_ header: UnsafeMutablePointer<EntityHeader>, _ plan: FeaturePlan) -> KeyHash {
     let token = UnsafeRawBufferPointer(
       start: header.pointee.block + plan.stateSize, count: Int(header.pointee.tokenLength))
-    return KeyHash(of: RawSpan(_unsafeBytes: token), kind: .card)
+    return KeyHash(of: RawSpan(_unsafeBytes: token), kind: plan.kind)
   }
 
   /// Adds an entity laid out by the plan in its slot, with a block of its own.

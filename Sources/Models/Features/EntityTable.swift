@@ -41,8 +41,9 @@ public struct EntityTable: ~Copyable, @unchecked Sendable {
   public internal(set) var lateCount: UInt64 = 0
   public internal(set) var outOfOrderCount: UInt64 = 0
 
-  /// An empty table. `allowedLateness` in ms overrides the feature set's.
+  /// An empty table. `allowedLateness` in ms overrides the feature set's. All features are of the set's entity, or of none.
   public init(features: FeatureSet, allowedLateness: Int64? = nil) {
+    precondition(FeatureParts(features).isWhole, "a table computes one entity's features")
     plan = FeaturePlan(features, allowedLateness: allowedLateness ?? features.allowedLateness)
     plans = [FeaturePlan?](repeating: nil, count: EntitySlab.planSlots)
     entitiesOfPlan = [Int](repeating: 0, count: EntitySlab.planSlots)

@@ -5,9 +5,12 @@
 /// one with probability 2^-64 a pair: below 10^-12 for a full ring of 4,096 different ones. 32 bits would err once in
 /// some 10^8 transactions, and collisions could be searched for by whoever chooses the token (a device id).
 public enum EventField: UInt8, Sendable, CaseIterable {
-  case country, mcc, currency, channel, entryMode, merchant, terminal, device, ip
+  case country, mcc, currency, channel, entryMode, merchant, terminal, device, ip, card, customer
 
-  public static var count: Int { 9 }
+  public static var count: Int { 11 }
+
+  /// What a card's features may be of: a card is one card, and its customer hardly changes.
+  static let ofCard = allCases.filter { $0 != .card && $0 != .customer }
 
   /// The word in definitions.
   public var name: String {
@@ -21,6 +24,8 @@ public enum EventField: UInt8, Sendable, CaseIterable {
     case .terminal: "terminal"
     case .device: "device"
     case .ip: "ip"
+    case .card: "card"
+    case .customer: "customer"
     }
   }
 
@@ -29,7 +34,7 @@ public enum EventField: UInt8, Sendable, CaseIterable {
     switch self {
     case .channel, .entryMode: 1
     case .country, .mcc, .currency: 2
-    case .merchant, .terminal, .device, .ip: 8
+    case .merchant, .terminal, .device, .ip, .card, .customer: 8
     }
   }
 

@@ -1,8 +1,18 @@
+import Wire
+
 /// One declared feature: a number computed for each transaction from its own fields and its entity's history.
 public struct Feature: Sendable, Hashable {
   /// Stable: models, rules and logged vectors refer to it.
   public let name: String
+  /// Whose history it is of. Means nothing for what needs none: fields of the transaction itself and ratios.
+  public let entity: EntityKind
   public let aggregate: Aggregate
+
+  public init(name: String, entity: EntityKind = .card, aggregate: Aggregate) {
+    self.name = name
+    self.entity = entity
+    self.aggregate = aggregate
+  }
 }
 
 /// Events with time in `(t - lag - length, t - lag]`, ms; t is the event time of the transaction itself.

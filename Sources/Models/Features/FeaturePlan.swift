@@ -1,3 +1,5 @@
+import Wire
+
 /// A feature set compiled for the ring: which edges move, which totals run, where each lies in an entity's block.
 ///
 /// Plain structures in unsafe memory that this object owns: the hot path reads them without counting references.
@@ -105,6 +107,8 @@ final class FeaturePlan {
   }
 
   let features: FeatureSet
+  /// Whose history it lays out.
+  let kind: EntityKind
   let lags: UnsafeMutableBufferPointer<Lag>
   let edges: UnsafeMutableBufferPointer<Edge>
   let totals: UnsafeMutableBufferPointer<Total>
@@ -143,6 +147,7 @@ final class FeaturePlan {
   init(_ features: FeatureSet, allowedLateness: Int64) {
     let draft = PlanDraft(features)
     self.features = features
+    kind = features.entity
     self.allowedLateness = allowedLateness
     lags = Self.stored(draft.lags)
     edges = Self.stored(draft.edges)

@@ -136,7 +136,7 @@ private struct FeatureParser {
   }
 
   private func field(_ entry: DefinitionMapping) throws(DefinitionError) -> EventField {
-    try entry.required("of").word(EventField.allCases.map { ($0.name, $0) }, kind: "field")
+    try entry.required("of").word(EventField.ofCard.map { ($0.name, $0) }, kind: "field")
   }
 
   /// A field whose value is a number that a model can use.
@@ -212,7 +212,7 @@ private struct FeatureParser {
       return UInt16(try node.word(Channel.allCases.dropFirst().map { ($0.name, $0.rawValue) }, kind: "channel"))
     case .entryMode:
       return UInt16(try node.word(EntryMode.allCases.dropFirst().map { ($0.name, $0.rawValue) }, kind: "entry mode"))
-    case .merchant, .terminal, .device, .ip: preconditionFailure("a filter is over codes")
+    case .merchant, .terminal, .device, .ip, .card, .customer: preconditionFailure("a filter is over codes")
     }
   }
 }

@@ -1,3 +1,5 @@
+import Wire
+
 /// All declared features of a policy bundle, in the order of the model's input columns.
 ///
 /// Format of features.yaml:
@@ -32,6 +34,8 @@ public struct FeatureSet: Sendable, Equatable {
   public static var allowedLatenessMax: Int64 { 30 * 86_400_000 }
 
   public let features: [Feature]
+  /// Whose history an `EntityTable` of this set keeps: the card's, but for the other parts of a set (`FeatureParts`).
+  public let entity: EntityKind
   /// ms (W2).
   public let allowedLateness: Int64
   public let eventsPerEntityMax: Int
@@ -43,10 +47,11 @@ public struct FeatureSet: Sendable, Equatable {
   public func index(of name: String) -> Int? { features.firstIndex { $0.name == name } }
 
   /// Trusts the references between features; `parse` checks them.
-  init(features: [Feature], allowedLateness: Int64, eventsPerEntityMax: Int, extraFieldCount: Int) {
+  init(features: [Feature], entity: EntityKind = .card, allowedLateness: Int64, eventsPerEntityMax: Int, extraFieldCount: Int) {
     precondition((0...Self.allowedLatenessMax).contains(allowedLateness), "an allowed lateness of at most 30 days")
     precondition((1...Self.eventsPerEntityLimit).contains(eventsPerEntityMax), "1 to 8,192 events an entity")
     self.features = features
+    self.entity = entity
     self.allowedLateness = allowedLateness
     self.eventsPerEntityMax = eventsPerEntityMax
     self.extraFieldCount = extraFieldCount

@@ -32,6 +32,8 @@ struct IncomingEvent: ~Copyable {
     if hashedFields & 1 << EventField.terminal.rawValue != 0 { self[.terminal] = Self.hash(t.terminal) }
     if hashedFields & 1 << EventField.device.rawValue != 0 { self[.device] = Self.hash(t.device) }
     if hashedFields & 1 << EventField.ip.rawValue != 0 { self[.ip] = Self.hash(t.ip) }
+    if hashedFields & 1 << EventField.card.rawValue != 0 { self[.card] = Self.hash(t.card) }
+    if hashedFields & 1 << EventField.customer.rawValue != 0 { self[.customer] = Self.hash(t.customer) }
   }
 
   @inline(__always) private static func hash(_ token: RawSpan) -> UInt64 {
