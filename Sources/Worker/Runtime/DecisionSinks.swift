@@ -9,6 +9,8 @@ final class DecisionSinks: Sendable {
     var closing = false
     /// Somebody waits for everything handed over.
     var isFlushing = false
+    /// Who waits for everything handed over so far to stand in closed files.
+    var rotations: [Outbox.Completion] = []
     var thread: BlockingThread?
   }
 
@@ -65,6 +67,9 @@ final class DecisionSinks: Sendable {
     outbox.close()
   }
 
+  /// Puts everything handed over so far into closed files, by one rotation. `done` is called on the outbox's thread.
+  func rotate(_ done: @escaping Outbox.Completion) { state.change { $0.rotations.append(done) } }
+
   /// Waits until everything handed over so far stands in closed files. Blocks.
   func flush() {
     state.change { $0.isFlushing = true }
@@ -77,7 +82,7 @@ final class DecisionSinks: Sendable {
 
   private func run() {
     var writer = DecisionLines(withFeatures: withFeatures, bundle: bundle)
-    while let records = next() {
+    while let (records, rotations) = next() {
       var bytes = 0
       for held in records {
         // Lines may be longer than their records: the outbox's bound is kept by itself.
@@ -88,17 +93,23 @@ final class DecisionSinks: Sendable {
       }
       queued.subtract(bytes, ordering: .releasing)
       state.wake()
+      for done in rotations { outbox.rotateNow(done) }
     }
   }
 
-  /// What has gathered; nil at the end.
-  private func next() -> [HeldRecord]? {
-    let isThere = state.wait { state in state.records.isEmpty ? (state.closing ? false : nil) : true }
+  /// What has gathered, and who waits for it to stand in closed files; nil at the end.
+  private func next() -> (records: [HeldRecord], rotations: [Outbox.Completion])? {
+    let isThere = state.wait { state in state.records.isEmpty && state.rotations.isEmpty ? (state.closing ? false : nil) : true }
     guard isThere == true else { return nil }
-    _ = state.wait(until: monotonicNanoseconds() + Self.gatherTime) { $0.closing || $0.isFlushing ? true : nil }
+    _ = state.wait(until: monotonicNanoseconds() + Self.gatherTime) { state in
+      state.closing || state.isFlushing || !state.rotations.isEmpty ? true : nil
+    }
     return state.withLock { state in
-      defer { state.records = [] }
-      return state.records
+      defer {
+        state.records = []
+        state.rotations = []
+      }
+      return (state.records, state.rotations)
     }
   }
 }

@@ -45,10 +45,10 @@ extension WorkerLoop {
     guard output.rotateSinks, !isRotating else { return }
     // Its clients wait: the decisions before the seal do not wait for their file to fill.
     isRotating = true
-    node.sinks.outbox.rotateNow { _ in
+    node.sinks.rotate { _ in
       self.eventLoop.execute {
         self.reviewSuccessions()
-        // The last decisions may have been on their way to the file still.
+        // What has been decided meanwhile, in a partition that was asked since, goes into the next ones.
         self.eventLoop.scheduleTask(in: .milliseconds(5)) {
           self.isRotating = false
           self.reviewSuccessions()
