@@ -85,7 +85,7 @@ let package = Package(
       path: "Tests/Benchmarks", swiftSettings: settings),
     .executableTarget(
       name: "Chaos", dependencies: ["Wire", "Models", "Worker", "Client", "ChaosSystem", nioCore, nioPosix, logging, arguments],
-      path: "Tests/Chaos", exclude: ["System", "Faults"], swiftSettings: settings),
+      path: "Tests/Chaos", exclude: ["System", "Faults", "README.md"], swiftSettings: settings),
     .target(name: "ChaosSystem", path: "Tests/Chaos/System"),
     // Loaded into the program under test by LD_PRELOAD.
     .target(name: "ChaosFaults", dependencies: ["ChaosSystem"], path: "Tests/Chaos/Faults"),
