@@ -82,6 +82,12 @@ public enum Mutant: String, CaseIterable, Sendable {
   case splitWithoutDuplicates
   /// A primary goes on deciding behind its seal (R12).
   case decideBehindSeal
+  /// A late chunk of a closed transfer session is taken, and whatever snapshot comes of it takes the log's place (R13).
+  case lateChunk
+  /// A log is cut at its newest snapshot, whatever its sinks have (C3).
+  case cutBelowOwed
+  /// A replica is fed a snapshot ahead of what the log says that the sinks have (C3).
+  case feedAheadOfSinks
   /// A split is committed once the primary has made the children (R12: every in-sync replica must have).
   case commitUnprepared
 

@@ -230,6 +230,8 @@ final class CoordinatorHost {
         case .watchMap: request = .watch(known: try WatchMap(reading: payload).known)
         case .handOverReport: request = .handOver(try HandOverReport(reading: payload))
         case .bundleRequest: request = .bundle(try BundleRequest(reading: payload).bundle)
+        case .transferRequest: request = .transfer(try TransferRequest(reading: payload))
+        case .checkpointReport: request = .checkpoint(try CheckpointReport(reading: payload))
         case .successionReport: request = .succession(try SuccessionReport(reading: payload))
         default: return
         }
@@ -251,6 +253,7 @@ final class CoordinatorHost {
       case .status(let message): link.send(message, correlation: correlation)
       case .succession(let message): link.send(message, correlation: correlation)
       case .handOver(let message): link.send(message, correlation: correlation)
+      case .transfer(let message): link.send(message, correlation: correlation)
       case .failure(let message): link.send(message, correlation: correlation)
       default: break
       }

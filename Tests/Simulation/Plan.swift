@@ -112,8 +112,6 @@ struct Plan {
       faults.formUnion([.split, .merge])
       if own.below(3) == 0 { faults.insert(.drain) }
       if own.below(3) == 0 { faults.insert(.abort) }
-      // A successor can't be copied to an empty disk before it has snapshots of its own.
-      faults.subtract([.wipe, .corrupt, .failedSync])
       settings.durability = .fsync
       policy.settings = settings
       policy.sealedMillisecondsMax = 1_000 + Int64(own.below(5_000))
@@ -122,10 +120,7 @@ struct Plan {
       coordinators = 3
       coordinatorLease = .milliseconds(1_000 + UInt64(own.below(3_000)))
       faults.formUnion([.coordinatorKill, .coordinatorPause, .coordinatorCut])
-      if own.below(2) == 0 {
-        faults.formUnion([.split, .merge])
-        faults.subtract([.wipe, .corrupt, .failedSync])
-      }
+      if own.below(2) == 0 { faults.formUnion([.split, .merge]) }
     case .horizon:
       workerConfig.dedupHorizon = 4_000 + Int64(own.below(12_000))
       faults.formUnion([.clockJump, .kill, .cutBothWays])

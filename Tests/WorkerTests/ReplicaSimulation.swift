@@ -239,6 +239,7 @@ struct ReplicaSimulation {
           violations.append("a committed record is missing from the log of the primary of \(epoch), n\(node)")
         }
         append(node, .epochStart, count: 1, value: 0, epoch: epoch)
+      case .feed: break
       case .steppedDown, .fetchMap:
         if case .fetchMap = action { network.append((.node(node), .record(record))) }
       case .truncate(let offset):

@@ -26,6 +26,7 @@ public enum CoordinatorAnswer: Equatable, Sendable {
   case healthStatus(HealthStatus)
   case succession(SuccessionCommand)
   case handOver(HandOverCommand)
+  case transfer(TransferSession)
   case operationStarted(OperationStarted)
   case operations(Operations)
   case audit(AuditLog)

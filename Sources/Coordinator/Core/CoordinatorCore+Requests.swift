@@ -21,6 +21,11 @@ extension CoordinatorCore {
     case .status: answer(.status(status(now)))
     case .succession(let report): heard(report, session, now, &actions)
     case .handOver(let report): heard(report, session, now)
+    case .checkpoint(let report): heard(report, session)
+    case .transfer(let request):
+      // Nobody waits for an answer: it is asked for again.
+      guard sessions[session] == request.source.node, waiting.count < CoordinatorPolicy.waitingMax else { return }
+      waiting.append(Waiting(session: session, correlation: correlation, request: .transfer(request), since: now))
     case .audit: answer(.audit(AuditLog(state.audit)))
     case .operations(let id): answer(operations(id))
     case .startOperation(let start, _) where start.isDryRun:
@@ -68,6 +73,10 @@ extension CoordinatorCore {
         actions.append(.send(session, correlation: correlation, .operationStarted(started)))
       case .operationAborted(let session, let correlation, let id):
         actions.append(.send(session, correlation: correlation, operations(id)))
+      case .transferIssued(let transfer):
+        for node in [transfer.target.node, transfer.source.node] {
+          if let session = presences[node]?.session { actions.append(.send(session, correlation: 0, .transfer(transfer))) }
+        }
       case .failed(let session, let correlation, let failure):
         actions.append(.send(session, correlation: correlation, .failure(failure)))
       case .note(let event): actions.append(.note(event))

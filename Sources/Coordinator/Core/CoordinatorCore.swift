@@ -21,6 +21,8 @@ public struct CoordinatorCore: Sendable {
   var watchers: [SessionID: Watcher] = [:]
   /// Of the splits and merges under way.
   var successions: [OperationID: SuccessionProgress] = [:]
+  /// What copies were at checkpoints.
+  var digests = CheckpointDigests()
   /// Planned hand-overs under way, and those that came to nothing.
   var handOvers: [PartitionID: HandOverProgress] = [:]
   var handOverFailures: [PartitionID: HandOverFailure] = [:]
@@ -125,6 +127,7 @@ public struct CoordinatorCore: Sendable {
     applySettings(&draft)
     giveUpDead(&draft)
     takeWaiting(&draft, now)
+    draft.giveUpDiverged()
     draft.settleHandOvers()
     draft.failOver()
     draft.bootstrap(policy)
@@ -138,6 +141,7 @@ public struct CoordinatorCore: Sendable {
     begin(draft.wantedHandOvers, now)
     cancelHandOvers(draft.cancelledHandOvers, &actions)
     guard let transaction = draft.transaction() else {
+      digests.settle(draft.givenUp)
       carryOut(draft.effects, now, &actions)
       return
     }
@@ -195,7 +199,8 @@ public struct CoordinatorCore: Sendable {
         } else {
           draft.effects.append(.operationAborted(session, correlation: correlation, id))
         }
-      case .heartbeat, .health, .healthStatus, .map, .watch, .bundle, .status, .operations, .succession, .handOver, .audit:
+      case .transfer(let request): draft.issueTransfer(request)
+      case .heartbeat, .health, .healthStatus, .checkpoint, .map, .watch, .bundle, .status, .operations, .succession, .handOver, .audit:
         preconditionFailure("only requests for changes wait")
       }
     }
@@ -227,6 +232,8 @@ public struct CoordinatorCore: Sendable {
     state = draft.committed(transaction, at: revision)
     isReviewDue = true
     watchNewNodes(now)
+    digests.settle(draft.givenUp)
+    digests.forget(besides: state)
     if draft.movesPrimaries { for id in watchers.keys { watchers[id]?.lastPush = .min / 2 } }
     carryOut(draft.effects, now, &actions)
   }
@@ -245,7 +252,7 @@ public struct CoordinatorCore: Sendable {
         .bundlePublished(let session, let correlation, _), .operationStarted(let session, let correlation, _, _),
         .operationAborted(let session, let correlation, _), .failed(let session, let correlation, _):
         actions.append(.send(session, correlation: correlation, .failure(failure)))
-      case .note: break
+      case .note, .transferIssued: break
       }
     }
     actions.append(.reload)

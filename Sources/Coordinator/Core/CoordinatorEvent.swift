@@ -23,6 +23,8 @@ public enum CoordinatorEvent: Equatable, Sendable {
   case operationStarted(OperationID, String, by: String)
   case operationEnded(OperationID, String, OperationRecord.State, note: String)
   case partitionsReplaced([PartitionID], by: [PartitionID], sealedMilliseconds: Int64)
+  case transferIssued(TransferSession)
+  case stateDiverged(PartitionID, NodeID, name: String, Offset, isGivenUp: Bool)
   case partitionForced(PartitionID, by: PartitionID, NodeID)
   case settingsChanged
   case settingsDiffer([String])
@@ -35,7 +37,8 @@ public enum CoordinatorEvent: Equatable, Sendable {
     switch self {
     case .operationEnded(_, _, let state, _): state == .failed
     case .conditionChanged(_, _, let condition, _): condition != .well
-    case .settingsDiffer, .partitionsDiffer, .partitionForced, .storageReplaced, .nodeGone, .joinRefused, .noPrimary, .pauseNoticed, .conflict: true
+    case .settingsDiffer, .partitionsDiffer, .partitionForced, .stateDiverged, .storageReplaced, .nodeGone, .joinRefused, .noPrimary,
+      .pauseNoticed, .conflict: true
     default: false
     }
   }
@@ -70,6 +73,11 @@ public enum CoordinatorEvent: Equatable, Sendable {
     case .operationEnded: "operation is over"
     case .partitionsReplaced: "partitions have been replaced by their successors"
     case .partitionForced: "an operator had a copy take a partition's place; what it lacked is lost"
+    case .transferIssued: "a copy is to be fed a snapshot"
+    case .stateDiverged(_, _, _, _, isGivenUp: true):
+      "a copy's state differs from the others' at a checkpoint: it is given up and made anew; report this, and test that machine's memory"
+    case .stateDiverged:
+      "a copy's state differs from the others' at a checkpoint, and there are too few without it: it stays until there are more"
     case .settingsChanged: "cluster settings changed by the configuration"
     case .settingsDiffer:
       "this coordinator's configuration differs from the cluster's settings, which hold: correct the file, or add change_settings: true"
@@ -108,6 +116,13 @@ public enum CoordinatorEvent: Equatable, Sendable {
       [("operation", "\(id)"), ("kind", what), ("by", requester)]
     case .operationEnded(let id, let what, let state, let note):
       [("operation", "\(id)"), ("kind", what), ("state", "\(state)"), ("note", note)]
+    case .transferIssued(let transfer):
+      [
+        ("partition", "\(transfer.partition)"), ("session", "\(transfer.id)"), ("from", "\(transfer.source.node)"),
+        ("to", "\(transfer.target.node)"),
+      ]
+    case .stateDiverged(let partition, let node, let name, let offset, _):
+      [("partition", "\(partition)"), ("node", "\(node)"), ("name", name), ("offset", "\(offset)")]
     case .partitionForced(let old, let new, let node): [("partition", "\(old)"), ("successor", "\(new)"), ("node", "\(node)")]
     case .pauseNoticed(let milliseconds): [("milliseconds", "\(milliseconds)")]
     case .partitionsReplaced(let parents, let children, let milliseconds):

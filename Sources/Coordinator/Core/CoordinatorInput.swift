@@ -48,6 +48,8 @@ public enum CoordinatorRequest: Sendable {
   case healthStatus
   case succession(SuccessionReport)
   case handOver(HandOverReport)
+  case transfer(TransferRequest)
+  case checkpoint(CheckpointReport)
   /// `by` names whoever asks, as its certificate does.
   case startOperation(StartOperation, by: String)
   case operations(OperationID?)

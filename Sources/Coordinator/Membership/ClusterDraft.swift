@@ -9,6 +9,8 @@ struct ClusterDraft {
   var effects: [Effect] = []
   /// Planned hand-overs to be begun or gone on with, with their successors.
   var wantedHandOvers: [PartitionID: Member] = [:]
+  /// Copies of a differing state that have been dealt with.
+  var givenUp: [Divergence] = []
   /// Of operations that were given up.
   var cancelledHandOvers: Set<PartitionID> = []
 
@@ -97,6 +99,12 @@ struct ClusterDraft {
     return state.nextPartition
   }
 
+  /// R13: a number is given once.
+  mutating func takeTransferID() -> TransferID {
+    defer { state.nextTransfer = TransferID(state.nextTransfer.rawValue + 1) }
+    return state.nextTransfer
+  }
+
   mutating func updateRollout(_ body: (inout RolloutRecord) -> Void) { body(&state.rollout) }
 
   mutating func updateSettings(_ settings: ClusterSettings) { state.settings = settings }
@@ -125,6 +133,7 @@ struct ClusterDraft {
       if let record = state.partition(id) { replace(.partition(id), record.encoded) } else { remove(.partition(id)) }
     }
     if state.nextPartition != base.nextPartition { replace(.nextPartition, PartitionCounter(next: state.nextPartition).encoded) }
+    if state.nextTransfer != base.nextTransfer { replace(.nextTransfer, TransferCounter(next: state.nextTransfer).encoded) }
     for id in changedOperations.sorted() where state.operation(id) != base.operation(id) {
       if let record = state.operation(id) {
         replace(.operation(id), record.encoded)
@@ -164,6 +173,7 @@ extension ClusterDraft {
     case bundlePublished(SessionID, correlation: UInt64, BundleID)
     case operationStarted(SessionID, correlation: UInt64, OperationID, OperationPlan)
     case operationAborted(SessionID, correlation: UInt64, OperationID)
+    case transferIssued(TransferSession)
     case failed(SessionID, correlation: UInt64, Failure)
     case note(CoordinatorEvent)
   }
@@ -190,6 +200,8 @@ extension ClusterDraft {
     var reports: [NodeID: [ReplicaReport]] = [:]
     /// What the workers have said of splits and merges under way.
     var successions: [OperationID: SuccessionProgress] = [:]
+    /// Copies whose state was not the others' at a checkpoint.
+    var diverged: [Divergence] = []
     /// Planned hand-overs under way, and those that came to nothing.
     var handOvers: [PartitionID: HandOverProgress] = [:]
     var handOverFailures: [PartitionID: HandOverFailure] = [:]

@@ -11,6 +11,8 @@ public struct ClusterState: Equatable, Sendable {
   public internal(set) var rollout: RolloutRecord
   /// The id of the next partition. Those below have been given, and are never given again (R2).
   public internal(set) var nextPartition: PartitionID
+  /// The number of the next transfer session.
+  public internal(set) var nextTransfer: TransferID
   /// Ascending by id: those under way, and the newest of those that are over.
   public internal(set) var operations: [OperationRecord]
   /// What operators have asked for, ascending by number.
@@ -38,6 +40,7 @@ public struct ClusterState: Equatable, Sendable {
     settings = try Self.value(.settings, snapshot)
     rollout = try Self.value(.rollout, snapshot)
     nextPartition = PartitionID(1)
+    nextTransfer = TransferID(1)
     nodes = []
     partitions = []
     operations = []
@@ -56,10 +59,11 @@ public struct ClusterState: Equatable, Sendable {
         audit.append(try Self.value(key, snapshot))
       } else if key.text.hasPrefix(MetadataKey.bundlePrefix), let id = BundleID(key.text.dropFirst(MetadataKey.bundlePrefix.count)) {
         bundles.insert(id)
-      } else if ![.cluster, .settings, .rollout, .nextPartition].contains(key) {
+      } else if ![.cluster, .settings, .rollout, .nextPartition, .nextTransfer].contains(key) {
         throw MetadataStoreError(.format, "the store holds '\(key)', which this version does not know: run the newer version that wrote it")
       }
     }
+    if snapshot.entries[.nextTransfer] != nil { nextTransfer = (try Self.value(.nextTransfer, snapshot) as TransferCounter).next }
     if snapshot.entries[.nextPartition] != nil {
       nextPartition = (try Self.value(.nextPartition, snapshot) as PartitionCounter).next
     } else if let last = partitions.map(\.id).max() {

@@ -118,6 +118,7 @@ extension CoordinatorCore {
     liveness.limping = limping
     liveness.cuts = cuts(now)
     liveness.reportedAt = healths.mapValues(\.reportedAt)
+    liveness.diverged = digests.open.sorted { ($0.partition, $0.member.node) < ($1.partition, $1.member.node) }
     liveness.handOvers = handOvers
     liveness.handOverFailures = handOverFailures(now)
     for record in state.nodes {

@@ -47,6 +47,8 @@ final class CoordinatorLink: LinkDelegate {
       return .status
     case .successionReport: return .succession(try SuccessionReport(reading: payload))
     case .handOverReport: return .handOver(try HandOverReport(reading: payload))
+    case .transferRequest: return .transfer(try TransferRequest(reading: payload))
+    case .checkpointReport: return .checkpoint(try CheckpointReport(reading: payload))
     case .startOperation: return .startOperation(try StartOperation(reading: payload), by: "\(peer.identity)")
     case .auditRequest:
       _ = try AuditRequest(reading: payload)
@@ -85,6 +87,7 @@ final class CoordinatorLink: LinkDelegate {
     case .audit(let message): link.send(message, correlation: correlation, compressed: true)
     case .operations(let message): link.send(message, correlation: correlation, compressed: true)
     case .handOver(let message): link.send(message, correlation: correlation)
+    case .transfer(let message): link.send(message, correlation: correlation)
     case .succession(let message): link.send(message, correlation: correlation)
     case .failure(let message): link.send(message, correlation: correlation)
     }

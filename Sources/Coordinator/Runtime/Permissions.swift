@@ -4,7 +4,7 @@ import Wire
 enum Permissions {
   static func roles(for kind: FrameKind) -> Set<LinkIdentity.Role> {
     switch kind {
-    case .join, .heartbeat, .healthReport, .isrProposal, .successionReport, .handOverReport: [.node]
+    case .join, .heartbeat, .healthReport, .isrProposal, .successionReport, .handOverReport, .transferRequest, .checkpointReport: [.node]
     case .healthRequest: [.admin]
     case .publishBundle, .startOperation, .operationsRequest, .abortOperation, .auditRequest: [.admin]
     case .bundleRequest: [.node, .admin]

@@ -33,6 +33,13 @@ public enum FrameKind: UInt16, Sendable, CaseIterable {
   // Replication: primary to follower and back.
   case append = 48
   case appended = 49
+  // Transfers: a learner and whoever feeds it; the primary, the learner and the coordinator.
+  case transferRead = 56
+  case transferChunk = 57
+  case transferRequest = 58
+  case transferSession = 59
+  // Checkpoints: workers and the coordinator.
+  case checkpointReport = 60
 
   // Operations: the admin CLI and the coordinator.
   case startOperation = 64

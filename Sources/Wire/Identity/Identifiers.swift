@@ -99,6 +99,14 @@ public func hexadecimal(_ value: UInt64) -> String {
   return String(repeating: "0", count: 16 - digits.count) + digits
 }
 
+/// Numbers transfer sessions in the order in which the coordinator has issued them, in the whole cluster and for ever (R13).
+public struct TransferID: Hashable, Comparable, Sendable, CustomStringConvertible {
+  public let rawValue: UInt64
+  @inlinable public init(_ rawValue: UInt64) { self.rawValue = rawValue }
+  @inlinable public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+  public var description: String { "t\(rawValue)" }
+}
+
 /// Names one cluster for ever; a node refuses messages and data directories of another (R3).
 public struct ClusterID: RandomIdentifier {
   public let high: UInt64, low: UInt64

@@ -70,6 +70,7 @@ extension Partition {
   /// one that turns out unreadable has another behind it. `delivered` is what the sinks of this process have.
   func cutPoint(delivered: Offset) -> Offset {
     guard checkpoints.stored.count > 1 else { return .zero }
+    if planted(.cutBelowOwed) { return checkpoints.stored.last! }
     let cursor = max(delivered, sinkCursor)
     return checkpoints.lastDecidedEnd <= cursor ? checkpoints.stored[0] : min(checkpoints.stored[0], cursor)
   }

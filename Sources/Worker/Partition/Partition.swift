@@ -42,6 +42,12 @@ final class Partition {
   /// Followers for which the journal is being read.
   var feeding: [NodeID: Feeding] = [:]
   var checkpoints = Checkpoints()
+  /// Replicas that are being fed from here, at a primary.
+  var feeds: [NodeID: Feed] = [:]
+  /// What the committed log says that the sinks have.
+  var committedSinkCursor = Offset.zero
+  /// When the sinks were last asked to close their files for a replica that is to be fed.
+  var rotatedAt = Int64.min / 2
   /// Journal bytes at which its place there was last told.
   var indexedAt = Int.min / 2
 

@@ -159,6 +159,7 @@ public struct RecoveredPartition {
   private mutating func drop() {
     gap = nil
     birth = nil
+    below = base..<base
     if base == .zero {
       state = PartitionState(dedupHorizon: state.dedupHorizon)
       log = EpochTable()

@@ -76,6 +76,8 @@ extension Shard {
         giveUpCheckpoint(partition)
       }
     }
+    output.checkpointReports.append(
+      CheckpointReport(member: me, partition: header.partition, offset: header.offset, digest: header.stateDigest))
     guard partition.checkpoints.stored.last != header.offset else { return }
     partition.checkpoints.stored = Array((partition.checkpoints.stored + [header.offset]).suffix(2))
   }

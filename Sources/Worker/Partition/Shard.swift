@@ -284,6 +284,7 @@ public final class Shard {
 
   public func tick(now: Int64) {
     for partition in partitions.values {
+      partition.replica.canFeed = canFeed(partition)
       partition.replica.tick(now: now, &actions)
       carryOut(on: partition, now: now)
     }
@@ -308,6 +309,7 @@ public final class Shard {
     closed.remove(recovered.id)
     for bundle in recovered.bundles { bundles[bundle.id] = bundle }
     partition.checkpoints.stored = recovered.snapshots
+    partition.committedSinkCursor = recovered.state.sinkCursor
     partition.checkpoints.bytesSince = recovered.bytesSinceCheckpoint
     partition.checkpoints.lastAt = recovered.lastCheckpointAt
     partition.checkpoints.lastDecidedEnd = recovered.lastDecidedEnd
@@ -353,6 +355,7 @@ public final class Shard {
         } else {
           feed(partition, append, to: node, range, now: now)
         }
+      case .feed(let member): feed(partition, member, now: now)
       case .answer(let appended, let node): output.answers.append((appended, to: node))
       case .propose(let add, let member, let epoch, let version):
         output.proposals.append(.init(partition: partition.id, add: add, member: member, epoch: epoch, version: version))
@@ -405,7 +408,9 @@ public final class Shard {
         if held.header.kind == .checkpoint, output.fatal == nil { beginCheckpoint(partition) }
       }
       switch held.header.kind {
-      case .sinkCursor: partition.dropDelivered()
+      case .sinkCursor:
+        partition.dropDelivered()
+        partition.committedSinkCursor = max(partition.committedSinkCursor, held.sinkCursor)
       case .unsealed:
         // Also those that were made after the coordinator's word had come.
         if let succession = partition.handedOn.take() { output.unborn += succession.children.map(\.id) }

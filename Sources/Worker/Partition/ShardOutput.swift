@@ -78,6 +78,10 @@ public struct ShardOutput {
   public var departed: [PartitionID] = []
   /// For the coordinator: hand-overs that are drained, or given up.
   public var handOvers: [HandOverReport] = []
+  /// For the coordinator: replicas that need a session in which they are fed (R13).
+  public var transfers: [TransferRequest] = []
+  /// For the coordinator: what the state was at checkpoints (R14).
+  public var checkpointReports: [CheckpointReport] = []
   /// A sealed or pausing partition waits for its decisions to stand in closed files.
   public var rotateSinks = false
   /// Set once: this node must stop serving (a record that can't be applied).
@@ -90,5 +94,6 @@ public struct ShardOutput {
       || !checkpoints.isEmpty || !publishes.isEmpty || !discards.isEmpty || !catchUps.isEmpty || !proposals.isEmpty || !rebuilds.isEmpty
       || !neededBundles.isEmpty
       || !parts.isEmpty || !unborn.isEmpty || !successions.isEmpty || !retired.isEmpty || !departed.isEmpty || rotateSinks || !handOvers.isEmpty
+      || !transfers.isEmpty || !checkpointReports.isEmpty
   }
 }

@@ -25,6 +25,11 @@ extension Replica {
       actions.append(.answer(answer(.diverged(log.spans)), to: message.sender))
       return
     }
+    if records.isEmpty, message.base < logStart, matched <= message.base, log.end > message.base {
+      // The primary goes by what this copy was before a snapshot took its place: here is what it has.
+      actions.append(.answer(answer(.diverged(log.spans)), to: message.sender))
+      return
+    }
     matched = max(matched, message.base)
     var first: Int?
     for (index, entry) in records.enumerated() {

@@ -192,7 +192,10 @@ extension Replica {
     let isFirst = follower.lastSent == 0
     if follower.isProbing, !allowEmpty, !isFirst { return }  // one probe at a time
     let start = follower.next
-    let end = follower.isProbing ? start : min(log.end, follower.matched + Self.windowMax)
+    // What lies below can't be read here any more; and whoever has nothing at all is fed a snapshot, where there is one.
+    let isStarved = !follower.isProbing && start < log.end && (start < logStart || start == .zero && canFeed)
+    let end = follower.isProbing || isStarved ? start : min(log.end, follower.matched + Self.windowMax)
+    if isStarved, allowEmpty, let member = follower.member { actions.append(.feed(member)) }
     guard start < end || allowEmpty || isFirst else { return }
     let append = Append(
       partition: partition, epoch: primary.epoch, sender: me.node, senderIncarnation: me.incarnation,

@@ -21,6 +21,8 @@ public struct Replica: Sendable {
   public internal(set) var log: EpochTable
   /// Records below can't be read here any more: they are in a snapshot (C3). The log's shape is known all the way.
   public internal(set) var logStart = Offset.zero
+  /// There is a snapshot here to begin with: a replica that has nothing is fed it, and not the log from its beginning (C4).
+  var canFeed = false
   /// Prefix of the log that is durable here.
   public internal(set) var durableEnd: Offset
   public internal(set) var commit: Offset
@@ -160,6 +162,16 @@ public struct Replica: Sendable {
       guard let primary, matched > .zero else { return }
       actions.append(.answer(answer(.accepted(matched: acknowledgeable(matched))), to: primary))
     }
+  }
+
+  /// R13: whether a snapshot that ends at `offset`, fed by the primary of `epoch`, may take this log's place. Nothing counts on this
+  /// copy: the record of that very epoch names it neither in sync nor eligible, and whatever it has acknowledged in this epoch,
+  /// which is what could have it admitted, lies below the offset and so in the snapshot.
+  public func mayInstall(_ offset: Offset, epoch: Epoch) -> Bool {
+    guard case .follower(let matched, _) = role, highestEpoch == epoch, let record, record.epoch == epoch,
+      record.electable(me.node) == nil
+    else { return false }
+    return matched < offset && commit < offset
   }
 
   func answer(_ result: Appended.Result) -> Appended {

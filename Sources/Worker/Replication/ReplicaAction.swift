@@ -17,6 +17,8 @@ public enum ReplicaAction: Equatable, Sendable {
   case committed(Offset)
   /// Send log records of `range` (perhaps none) to a replica.
   case send(Append, to: NodeID, range: Range<Offset>)
+  /// A replica lacks records that can't be read here any more, or everything: feed it a snapshot (R13, C4).
+  case feed(Member)
   /// Answer a primary.
   case answer(Appended, to: NodeID)
   /// Ask the coordinator to add a member to the ISR (R9) or to remove it; acting on record `version`.

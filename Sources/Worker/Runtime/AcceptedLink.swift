@@ -24,7 +24,8 @@ final class AcceptedLink: LinkDelegate {
     case .quarantine: quarantine(link, header, payload)
     case .append where isNode: route(payload, append: true)
     case .appended where isNode: route(payload, append: false)
-    case .append, .appended:
+    case .transferRead where isNode: serve(link, header, payload)
+    case .append, .appended, .transferRead:
       link.send(Failure(.notAuthorized, "only workers replicate"), correlation: header.correlation)
     default:
       link.send(
@@ -50,6 +51,26 @@ final class AcceptedLink: LinkDelegate {
     let copy = payload.withUnsafeBytes { [UInt8]($0) }
     owner.eventLoop.execute {
       if append { owner.received(append: copy.span.bytes) } else { owner.received(appended: copy.span.bytes) }
+    }
+  }
+
+  private func serve(_ link: Link, _ header: FrameHeader, _ payload: RawSpan) {
+    do throws(WireError) {
+      let read = try TransferRead(reading: payload)
+      let owner = node.loops[node.loopIndex(of: read.partition)]
+      let correlation = header.correlation
+      owner.eventLoop.execute {
+        owner.transfers.serve(read) { answer in
+          link.eventLoop.execute {
+            switch answer {
+            case .success(let chunk): link.send(chunk, correlation: correlation)
+            case .failure(let failure): link.send(failure, correlation: correlation)
+            }
+          }
+        }
+      }
+    } catch {
+      link.send(Failure(.malformed, "the transfer's request can't be read: \(error)"), correlation: header.correlation)
     }
   }
 

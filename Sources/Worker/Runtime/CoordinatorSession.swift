@@ -143,6 +143,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
       case .bundleContent: received(try BundleContent(reading: payload))
       case .healthNotice: node.learned(limping: try HealthNotice(reading: payload).limping)
       case .handOverCommand: node.take(try HandOverCommand(reading: payload))
+      case .transferSession: node.take(try TransferSession(reading: payload))
       case .successionCommand: node.take(try SuccessionCommand(reading: payload))
       case .failure: failed(try Failure(reading: payload), question)
       default: break

@@ -88,10 +88,26 @@ final class PeerLinks: @unchecked Sendable {
     submit.withUnsafeBytes { link.send(.submit, correlation: peer.correlation, payload: $0) }
   }
 
+  /// A piece of a snapshot is answered within this, nanoseconds.
+  private static let readPatience: UInt64 = 5_000_000_000
+
+  /// Asks for a piece of a snapshot. `done` hears of it once.
+  func read(_ read: TransferRead, from node: NodeID, done: @escaping (Result<TransferChunk, Failure>) -> Void) {
+    guard let peer = peer(Key(node: node, isInteractive: false)), let link = peer.link, link.isReady, link.isWritable else {
+      return done(.failure(Failure(.unavailable, "the worker that feeds this copy can't be reached")))
+    }
+    peer.correlation += 1
+    peer.reads[peer.correlation] = (monotonicNanoseconds() + Self.readPatience, done)
+    link.send(read, correlation: peer.correlation)
+  }
+
   /// Gives up what nobody has answered in time. To be called every few dozen milliseconds.
   func tick() {
     let now = monotonicNanoseconds()
-    for peer in links.values { peer.giveUp(Failure(.unavailable, "the home partition's worker does not answer")) { $0.due <= now } }
+    for peer in links.values {
+      peer.giveUp(Failure(.unavailable, "the home partition's worker does not answer")) { $0.due <= now }
+      peer.giveUpReads(Failure(.unavailable, "the worker that feeds this copy does not answer")) { $0 <= now }
+    }
   }
 
   /// Asks each of these for a sign of life, and tells what the answers so far have shown.
@@ -144,6 +160,8 @@ final class PeerLinks: @unchecked Sendable {
     var link: Link?
     var correlation: UInt64 = 0
     var waiting: [UInt64: Forward] = [:]
+    /// Pieces of snapshots that were asked for, and until when.
+    var reads: [UInt64: (due: UInt64, done: (Result<TransferChunk, Failure>) -> Void)] = [:]
     private var patience = TimeAmount.milliseconds(20)
     private var isClosed = false
     private var readySince: UInt64 = 0
@@ -181,6 +199,13 @@ final class PeerLinks: @unchecked Sendable {
       for (_, forward) in over.sorted(by: { $0.key < $1.key }) { forward.done(.failure(failure)) }
     }
 
+    func giveUpReads(_ failure: Failure, _ isOver: (UInt64) -> Bool) {
+      for (correlation, read) in reads.sorted(by: { $0.key < $1.key }) where isOver(read.due) {
+        reads[correlation] = nil
+        read.done(.failure(failure))
+      }
+    }
+
     func linkReady(_ link: Link) {
       patience = .milliseconds(20)
       readySince = monotonicNanoseconds()
@@ -193,6 +218,7 @@ final class PeerLinks: @unchecked Sendable {
         guard header.correlation == PeerLinks.pulse, let pong = try? Pong(reading: payload) else { return }
         return owner.answered(id.node, pong)
       }
+      if let read = reads.removeValue(forKey: header.correlation) { return read.done(Self.chunk(header.kind, payload)) }
       guard let done = waiting.removeValue(forKey: header.correlation)?.done else { return }
       do throws(WireError) {
         switch header.kind {
@@ -205,12 +231,25 @@ final class PeerLinks: @unchecked Sendable {
       }
     }
 
+    private static func chunk(_ kind: FrameKind, _ payload: RawSpan) -> Result<TransferChunk, Failure> {
+      do throws(WireError) {
+        switch kind {
+        case .transferChunk: return .success(try TransferChunk(reading: payload))
+        case .failure: return .failure(try Failure(reading: payload))
+        default: return .failure(Failure(.internal, "a worker answered a transfer with \(kind)"))
+        }
+      } catch {
+        return .failure(Failure(.internal, "a worker's piece of a snapshot can't be read: \(error)", isRetriable: true))
+      }
+    }
+
     func linkReadComplete(_ link: Link) { owner.node.loop(on: owner.eventLoop).drain() }
     func linkWritable(_ link: Link, _ isWritable: Bool) {}
 
     func linkClosed(_ link: Link, reason: LinkError?) {
       self.link = nil
       giveUp(Failure(.unavailable, "the link to the home partition's worker broke")) { _ in true }
+      giveUpReads(Failure(.unavailable, "the link to the worker that feeds this copy broke")) { _ in true }
       guard !isClosed else { return }
       owner.eventLoop.scheduleTask(in: patience) { [weak self] in self?.connect() }
       patience = min(.seconds(1), .nanoseconds(patience.nanoseconds * 2))

@@ -60,6 +60,23 @@ final class SnapshotStore: Sendable {
     for name in older.dropLast(Self.kept - 1) { try system.removeFile(path(name)) }
   }
 
+  /// A new file for a snapshot that is being received.
+  func createInbound(_ name: Name) throws(FileError) -> File { try system.openFile(inboundPath(name), O_RDWR | O_CREAT | O_TRUNC) }
+
+  func inboundPath(_ name: Name) -> String { path(name) + ".in.part" }
+
+  func discardInbound(_ name: Name) { _ = system.remove(inboundPath(name)) }
+
+  /// A snapshot that was received whole takes the place of all that is here of its partition: what was there before has no log
+  /// behind it any more.
+  func install(_ name: Name) throws(FileError) {
+    try system.renameFile(inboundPath(name), to: path(name))
+    try system.syncDirectory(directory)
+    let others = try list().filter { $0.partition == name.partition && $0 != name }
+    for other in others { try system.removeFile(path(other)) }
+    if !others.isEmpty { try system.syncDirectory(directory) }
+  }
+
   func discard(_ name: Name) { _ = system.remove(path(name) + ".part") }
 
   /// Everything of a partition.

@@ -22,6 +22,7 @@ import Wire
 /// segment_mb: 64                     # size of a log segment (16 to 1024)
 /// checkpoint_mb: 64                  # log of a partition after which it is written down as a snapshot (1 to 65536)
 /// checkpoint_every: 10m              # or after this long, if anything was logged (10s to 24h)
+/// transfer_mb: 64                    # MB a second that one snapshot is received with, by a copy that is fed (1 to 10000)
 /// reserve_mb: 384                    # intake is refused while the disk has less free than this
 /// decisions_with_features: false     # feature values in the decisions file too (alerts always have them)
 /// outbox_roll: 2s                    # how long a file of decisions stays open (1s to 1h)
@@ -45,6 +46,7 @@ public struct WorkerConfig: Sendable {
   public var requestsMax = 4_096
   public var segmentBytes = 64 << 20
   public var checkpoints = CheckpointPolicy()
+  public var transferBytesPerSecond = 64 << 20
   public var reserveBytes = 384 << 20
   public var decisionsWithFeatures = false
   public var outboxRoll: Int64 = 2_000
@@ -54,7 +56,7 @@ public struct WorkerConfig: Sendable {
   static let keys = [
     "name", "data", "listen", "http", "coordinators", "advertise", "advertise_http", "zone", "tls", "http_tls",
     "http_deadline", "http_deadline_max", "loops",
-    "dedup_horizon", "requests_max", "segment_mb", "checkpoint_mb", "checkpoint_every", "reserve_mb", "decisions_with_features",
+    "dedup_horizon", "requests_max", "segment_mb", "checkpoint_mb", "checkpoint_every", "transfer_mb", "reserve_mb", "decisions_with_features",
     "outbox_roll", "outbox_keep_mb",
     "log_level",
   ]
@@ -86,6 +88,7 @@ public struct WorkerConfig: Sendable {
     segmentBytes = Int(try keys["segment_mb"]?.integer(in: 16...1_024) ?? 64) << 20
     checkpoints.bytes = Int(try keys["checkpoint_mb"]?.integer(in: 1...65_536) ?? 64) << 20
     checkpoints.every = try keys["checkpoint_every"]?.duration(in: 10_000...86_400_000) ?? checkpoints.every
+    transferBytesPerSecond = Int(try keys["transfer_mb"]?.integer(in: 1...10_000) ?? 64) << 20
     reserveBytes = Int(try keys["reserve_mb"]?.integer(in: 0...1_000_000) ?? 384) << 20
     decisionsWithFeatures = try keys["decisions_with_features"]?.boolean ?? false
     outboxRoll = try keys["outbox_roll"]?.duration(in: 1_000...3_600_000) ?? outboxRoll

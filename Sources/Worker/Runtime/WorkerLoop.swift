@@ -40,6 +40,7 @@ final class WorkerLoop: @unchecked Sendable {
   private(set) var requestMeter = DrainMeter()
   var rowMeter = DrainMeter()
   private(set) lazy var checkpoints = CheckpointRunner(self, node)
+  private(set) lazy var transfers = TransferRunner(self, node)
   /// Bounds what a batch makes of records, features and decisions together, so that it fits into a frame to a follower.
   static let batchBytesMax = 12 << 20
 
@@ -259,6 +260,8 @@ final class WorkerLoop: @unchecked Sendable {
     for image in output.checkpoints { checkpoints.begin(image) }
     for header in output.publishes { checkpoints.publish(header) }
     for (partition, offset) in output.discards { checkpoints.discard(partition, offset) }
+    for request in output.transfers { node.session.report(request) }
+    for report in output.checkpointReports { node.session.report(report) }
     for id in output.completed { answer(id) }
     for closed in output.rebuilds { node.rebuild(closed, on: self) }
     if !output.parts.isEmpty || !output.unborn.isEmpty || !output.successions.isEmpty || !output.retired.isEmpty || output.rotateSinks
@@ -342,7 +345,11 @@ final class WorkerLoop: @unchecked Sendable {
       if !node.isStopping { shard.reviewCheckpoints(now: now) }
     }
     shard.reviewSuccessions(delivered: { node.sinks.outbox.cursor(of: $0) }, now: now)
-    if ticks % 20 == 0 { shard.remindOfSuccessions() }
+    if ticks % 20 == 0 {
+      shard.remindOfSuccessions()
+      transfers.tick()
+    }
+    if index == 0, ticks % 60 == 0 { node.cutJournal() }
     drain()
   }
 

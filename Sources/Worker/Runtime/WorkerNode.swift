@@ -201,6 +201,12 @@ final class WorkerNode: @unchecked Sendable {
     for loop in loops { loop.eventLoop.execute { loop.take(command) } }
   }
 
+  /// R13.
+  func take(_ session: TransferSession) {
+    let loop = loops[loopIndex(of: session.partition)]
+    loop.eventLoop.execute { loop.transfers.take(session) }
+  }
+
   /// R12.
   func take(_ command: HandOverCommand) {
     let loop = loops[loopIndex(of: command.partition)]

@@ -21,6 +21,8 @@ public struct WorkerMetrics: Sendable {
   /// Nanoseconds that one piece of a checkpoint held the event loop.
   public let checkpointPiece: Histogram
   public let transferBytes: Counter
+  public let transferRefused: Counter
+  public let transfers: Counter
   public let divergences: Counter
 
   public init(_ registry: MetricsRegistry) {
@@ -57,6 +59,9 @@ public struct WorkerMetrics: Sendable {
     checkpointPiece = registry.histogram(
       "assay_checkpoint_piece_seconds", "For how long one piece of a checkpoint held an event loop.")
     transferBytes = registry.counter("assay_transfer_bytes_total", "Bytes of snapshots received from other workers.")
+    transferRefused = registry.counter(
+      "assay_transfer_refused_total", "Pieces of snapshots that came late, of sessions that were over, and were not taken.")
+    transfers = registry.counter("assay_transfers_total", "Copies of partitions that were fed a snapshot and put in place here.")
     divergences = registry.counter(
       "assay_divergences_total", "Replicas whose state differed from the primary's at a checkpoint and that were rebuilt.")
   }
