@@ -56,7 +56,8 @@ final class WorkerHost {
     let life = process.incarnation
     do {
       let node = try WorkerNode.open(
-        config, cluster: Cluster.id, settings: plan.settings, logger: cluster.logger(name), linkOptions: cluster.linkOptions, tls: nil,
+        config, cluster: Cluster.id, settings: plan.settings, records: cluster.checks.truth?.partitions ?? [], logger: cluster.logger(name),
+        linkOptions: cluster.linkOptions, tls: nil,
         system: disk.system(for: process), clock: .system, eventLoops: loops,
         background: { work in
           _ = host.world.threads.spawn("background") {
@@ -69,6 +70,8 @@ final class WorkerHost {
           host.stopped(reason)
         })
       self.node = node
+      // It has found the damage, and begun with an empty disk.
+      if case .distrusted = node.directory.found { isTampered = false }
       mirror.read(disk, node.directory.identity.storage)
       node.advertisedAddress = process.address
       process.listener = { [unowned self] end in

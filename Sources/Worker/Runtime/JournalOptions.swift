@@ -107,6 +107,8 @@ public enum JournalError: Error, Sendable, CustomStringConvertible {
     }
   }
 
+  var isFileError: Bool { if case .file = self { true } else { false } }
+
   /// R15: after a failed write or sync, and where acknowledged records are gone, the process stops and its storage comes
   /// back as distrusted (`DataDirectory.distrust`). A call that changed nothing, such as reserving space, does no harm.
   public var distrustsStorage: Bool {

@@ -199,7 +199,7 @@ final class TransferRunner: @unchecked Sendable {
     let id = snapshot.header.partition
     loop.shard.recover(
       RecoveredPartition(id: id, dedupHorizon: node.config.dedupHorizon, sinkCursor: cursor, snapshot: snapshot, snapshots: [snapshot.offset]),
-      highestEpoch: closed.highestEpoch, record: closed.record)
+      highestEpoch: closed.highestEpoch, record: closed.record, lastAssumed: closed.lastAssumed)
     loop.metrics.transfers.add()
     node.logger.info(
       "a copy has been fed", metadata: ["partition": "\(id)", "offset": "\(snapshot.offset)", "bytes": "\(snapshot.header.fileSize)"])

@@ -41,7 +41,7 @@ public final class Worker: Sendable {
     let map = try await ClusterDiscovery.map(
       config.coordinators, on: group.next(), name: config.name, tls: tls.client, options: options, logger: logger)
     let node = try WorkerNode.open(
-      config, cluster: map.cluster, settings: map.settings, logger: logger, linkOptions: options, tls: tls.client,
+      config, cluster: map.cluster, settings: map.settings, records: map.partitions, logger: logger, linkOptions: options, tls: tls.client,
       eventLoops: Array(group.makeIterator()), background: { work in threads.submit { _ in work() } }, random: random, onStop: onStop)
 
     let listener = try await LinkListener.bind(

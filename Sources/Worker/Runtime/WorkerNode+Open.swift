@@ -6,15 +6,61 @@ import Wire
 extension WorkerNode {
   /// Opens the data directory, recovers the partitions and puts the worker together: everything but its ports. The
   /// simulator starts its workers here too.
+  ///
+  /// R15: where the log or a snapshot is damaged, and `records`, the newest that the coordinator has, say that every partition with a
+  /// copy here has another one that may be elected, the storage is distrusted, and the worker begins with an empty one, to be fed
+  /// by its peers. What was damaged stays where it is. Without such copies nothing is touched, and opening fails.
   static func open(
-    _ config: WorkerConfig, cluster: ClusterID, settings: ClusterSettings, logger: Logger, linkOptions: LinkOptions, tls: TLSClientContext?,
-    system: FileSystem = .posix, clock: WallClock = .system, eventLoops: [any EventLoop], background: @escaping Background,
-    random: @escaping @Sendable () -> UInt64, onStop: @escaping @Sendable (String) -> Void
+    _ config: WorkerConfig, cluster: ClusterID, settings: ClusterSettings, records: [PartitionRecord], logger: Logger,
+    linkOptions: LinkOptions, tls: TLSClientContext?, system: FileSystem = .posix, clock: WallClock = .system,
+    eventLoops: [any EventLoop], background: @escaping Background, random: @escaping @Sendable () -> UInt64,
+    onStop: @escaping @Sendable (String) -> Void
   ) throws -> WorkerNode {
-    let directory = try DataDirectory.open(path: config.data, cluster: cluster, countUncleanAsNew: false, system: system, random: random)
-    if case .distrusted(let reason, _) = directory.found {
-      logger.warning("the storage is distrusted: it starts empty, as a new one", metadata: ["reason": "\(reason)"])
+    func opened(_ directory: DataDirectory) throws -> WorkerNode {
+      if case .distrusted(let reason, let previous) = directory.found {
+        logger.warning(
+          "the storage is distrusted: it starts empty, as a new one, and is fed by the other workers; the old one can be removed",
+          metadata: ["reason": "\(reason)", "old": "\(config.data)/storage-\(previous)"])
+      }
+      return try open(
+        directory, config, settings: settings, logger: logger, linkOptions: linkOptions, tls: tls, system: system, clock: clock,
+        eventLoops: eventLoops, background: background, onStop: onStop)
     }
+    func directory() throws(DataDirectoryError) -> DataDirectory {
+      try DataDirectory.open(path: config.data, cluster: cluster, countUncleanAsNew: false, system: system, random: random)
+    }
+    let first = try directory()
+    do {
+      return try opened(first)
+    } catch {
+      defer { first.close() }
+      guard Self.isDamage(error), let node = first.identity.node, Self.isHeldElsewhere(records, node) else { throw error }
+      try first.distrust(reason: "\(error)")
+    }
+    return try opened(try directory())
+  }
+
+  /// Something that had been promised can't be read.
+  private static func isDamage(_ error: any Error) -> Bool {
+    switch error {
+    case let error as JournalError:
+      if case .replay(let inner) = error { isDamage(inner) } else { error.distrustsStorage && !error.isFileError }
+    case let error as ApplyError: if case .unreadable = error { true } else { false }
+    default: false
+    }
+  }
+
+  private static func isHeldElsewhere(_ records: [PartitionRecord], _ node: NodeID) -> Bool {
+    records.allSatisfy { record in
+      !record.replicas.contains(node) || (record.isr + record.eligible).contains { $0.node != node }
+    }
+  }
+
+  private static func open(
+    _ directory: DataDirectory, _ config: WorkerConfig, settings: ClusterSettings, logger: Logger, linkOptions: LinkOptions,
+    tls: TLSClientContext?, system: FileSystem, clock: WallClock, eventLoops: [any EventLoop], background: @escaping Background,
+    onStop: @escaping @Sendable (String) -> Void
+  ) throws -> WorkerNode {
     // R6: after a clean stop everything that the last process held in memory is on disk.
     let incarnation = directory.identity.incarnation
     let intactSince = directory.found == .clean ? Incarnation(incarnation.rawValue - 1) : incarnation
@@ -30,7 +76,14 @@ extension WorkerNode {
 
     let logIndex = LogIndex()
     let snapshots = try SnapshotStore(directory: directory.snapshotPath, system: system)
-    let (journal, recovered) = try recover(config, settings, directory, bundles, snapshots, outbox, logIndex, system, logger)
+    let journal: Journal
+    let recovered: [RecoveredPartition]
+    do {
+      (journal, recovered) = try recover(config, settings, directory, bundles, snapshots, outbox, logIndex, system, logger)
+    } catch {
+      outbox.close()
+      throw error
+    }
     let sinks = DecisionSinks(outbox: outbox, withFeatures: config.decisionsWithFeatures) { try? bundles.bundle($0) }
     let node = WorkerNode(
       config: config, logger: logger, directory: directory, journal: journal, sinks: sinks, bundles: bundles, logIndex: logIndex,
