@@ -46,6 +46,8 @@ final class Partition {
   var feeds: [NodeID: Feed] = [:]
   /// What the committed log says that the sinks have.
   var committedSinkCursor = Offset.zero
+  /// What stands in closed files of this node, as its shell has told last.
+  var delivered = Offset.zero
   /// When the sinks were last asked to close their files for a replica that is to be fed.
   var rotatedAt = Int64.min / 2
   /// Journal bytes at which its place there was last told.

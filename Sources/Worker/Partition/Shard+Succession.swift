@@ -93,7 +93,7 @@ extension Shard {
     for bundle in state.bundles { bundles[bundle.id] = bundle }
     appendBirth(partition, succession)
     // The others have to be fed from it before anything can commit: by a snapshot of what it began with.
-    if succession.isForced, output.fatal == nil { beginCheckpoint(partition) }
+    if output.fatal == nil { beginCheckpoint(partition) }
   }
 
   /// The child's log begins with its birth, so that a copy which lacks it is known by its log.
@@ -107,8 +107,11 @@ extension Shard {
   public func discard(_ child: PartitionID) {
     expected[child] = nil
     guard let partition = partitions[child], partition.birth != nil, partition.replica.record == nil else { return }
+    let hasFiles = partition.checkpoints.current != nil || !partition.checkpoints.stored.isEmpty
+    giveUpCheckpoint(partition)
     partitions[child] = nil
     appendLocal(partition, kind: .unborn, at: .zero)
+    if hasFiles { output.retired.append(child) }
   }
 
   /// Copies that are not wanted here any more. Partitions that stand in no map: others have taken their place (R12), and

@@ -10,7 +10,8 @@ extension Shard {
   /// A replica has to be fed. Asked at every heartbeat, so that whatever is missing now is tried again.
   func feed(_ partition: Partition, _ member: Member, now: Int64) {
     if let last = partition.feeds[member.node], last.member == member, now - last.heardAt < Self.transferPatience { return }
-    guard partition.replica.isServing, output.fatal == nil else { return }
+    // Also one that can't commit yet: perhaps for want of this very replica.
+    guard partition.replica.primaryEpoch != nil, output.fatal == nil else { return }
     if partition.checkpoints.stored.last.map({ $0 < partition.replica.logStart }) ?? true {
       partition.checkpoints.isWanted = true
       return
@@ -27,11 +28,12 @@ extension Shard {
       TransferRequest(partition: partition.id, epoch: partition.replica.primaryEpoch!, source: me, target: member))
   }
 
-  /// What lies below a snapshot comes to nobody's sinks through the copy that is made of it: it must have been delivered, and
-  /// the log must say so, and that must have committed (C3).
+  /// What lies below a snapshot comes to nobody's sinks through the copy that is made of it: it must have been delivered, as the
+  /// committed log or the closed files here say (C3). Nothing is decided in a log's first entry.
   func canFeed(_ partition: Partition) -> Bool {
     guard let newest = partition.checkpoints.stored.last, newest >= partition.replica.logStart else { return false }
-    return partition.committedSinkCursor >= min(newest, partition.checkpoints.lastDecidedEnd) || planted(.feedAheadOfSinks)
+    let owed = newest <= Offset(1) ? .zero : min(newest, partition.checkpoints.lastDecidedEnd)
+    return max(partition.committedSinkCursor, partition.delivered) >= owed || planted(.feedAheadOfSinks)
   }
 
   /// The target has asked for a piece.

@@ -314,6 +314,8 @@ public final class Shard {
     partition.checkpoints.lastAt = recovered.lastCheckpointAt
     partition.checkpoints.lastDecidedEnd = recovered.lastDecidedEnd
     partition.replica.logStart = recovered.logStart
+    // Who lacks its birth can be fed only by a snapshot, and perhaps nothing commits before somebody has been.
+    if partition.birth != nil, recovered.snapshots.isEmpty, output.fatal == nil { beginCheckpoint(partition) }
   }
 
   private func open(_ record: PartitionRecord) -> Partition {
@@ -377,6 +379,8 @@ public final class Shard {
         applyAll(partition)
         // The log may say by now that they have been delivered.
         partition.dropDelivered()
+        // What has committed may leave at once; and a copy can't be fed before it has.
+        while let held = partition.undelivered.popFirst() { deliver(held, partition) }
         let rest = Array(actions[next...])
         actions.removeAll(keepingCapacity: true)
         let time = partition.state.nextLoggedTime(now: now + wallOffset)
@@ -453,6 +457,7 @@ public final class Shard {
   /// closed files of this node. A partition with one replica has nobody to tell.
   public func logSinkCursors(now: Int64, cursor: (PartitionID) -> Offset) {
     for partition in partitions.values.sorted(by: { $0.id < $1.id }) {
+      partition.delivered = cursor(partition.id)
       guard partition.pause == nil else { continue }
       logSinkCursor(partition, now: now, delivered: cursor(partition.id))
     }
