@@ -25,8 +25,8 @@ extension Replica {
       actions.append(.answer(answer(.diverged(log.spans)), to: message.sender))
       return
     }
-    if records.isEmpty, message.base < logStart, matched <= message.base, log.end > message.base {
-      // The primary goes by what this copy was before a snapshot took its place: here is what it has.
+    if records.isEmpty, matched <= message.base, log.end > message.base {
+      // The primary goes by less than is here: a snapshot has taken the log's place, or a link has broken before it was answered.
       actions.append(.answer(answer(.diverged(log.spans)), to: message.sender))
       return
     }
