@@ -25,8 +25,9 @@ extension Replica {
       actions.append(.answer(answer(.diverged(log.spans)), to: message.sender))
       return
     }
-    if records.isEmpty, matched <= message.base, log.end > message.base {
-      // The primary goes by less than is here: a snapshot has taken the log's place, or a link has broken before it was answered.
+    if records.isEmpty, message.base == .zero || message.base < logStart, matched <= message.base, log.end > message.base {
+      // The primary goes by less than is here: a snapshot has taken the log's place, or a link broke before it had an answer. It would
+      // take this for a copy that lacks everything.
       actions.append(.answer(answer(.diverged(log.spans)), to: message.sender))
       return
     }
