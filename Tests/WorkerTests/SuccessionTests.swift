@@ -72,6 +72,14 @@ import Wire
     #expect(rig.nodes[2].shard.partitionIDs == [PartitionID(2)] && rig.nodes[0].shard.partitions[PartitionID(2)]!.replica.isServing)
   }
 
+  @Test func `a successor waits while its parents stand in the map, also where they belong to another event loop`() throws {
+    var rig = try SuccessionRig(seed: 3)
+    rig.command(.prepare, Self.split(1, rig.records[0], at: KeyHash(1 << 63), ids: 2))
+    let shard = rig.nodes[2].shard
+    shard.learned(rig.map, owns: { $0 != PartitionID(1) }, now: rig.now)
+    #expect(shard.partitionIDs.contains(PartitionID(2)) && shard.output.retired.isEmpty)
+  }
+
   @Test func `a successor whose place others have taken while its worker was away is let go of`() throws {
     var rig = try SuccessionRig(seed: 3)
     _ = try rig.submit([ShardRig.transaction("a")])

@@ -179,12 +179,15 @@ public final class Shard {
   // MARK: Replica inputs
 
   /// A new cluster map: roles, settings and the bundle that decides.
-  public func learned(_ map: ClusterMap, now: Int64) {
+  ///
+  /// The map is the whole one: whether a successor still waits is told by its parents, which may belong to other shards. Of its
+  /// partitions only those that this shard `owns` are opened here.
+  public func learned(_ map: ClusterMap, owns: (PartitionID) -> Bool = { _ in true }, now: Int64) {
     settings = map.settings
     wantedBundle = map.activeBundle
     retire(absentFrom: map)
     for record in map.partitions {
-      guard record.replicas.contains(me.node) else { continue }
+      guard record.replicas.contains(me.node), owns(record.id) else { continue }
       // One that is being rebuilt takes its place by itself, and hears of the map then.
       guard !closed.contains(record.id) else { continue }
       let partition = partitions[record.id] ?? open(record)

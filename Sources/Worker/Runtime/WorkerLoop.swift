@@ -303,7 +303,7 @@ final class WorkerLoop: @unchecked Sendable {
     self.map = map
     table = RoutingTable(map)
     peers.learned(map)
-    shard.learned(map.restricted(to: index, of: node.loops.count), now: now())
+    shard.learned(map, owns: { node.loopIndex(of: $0) == index }, now: now())
     if let active = map.activeBundle, let bundle = shard.bundle(active) { schema = bundle.schema }
     for call in calls.values { call.mapChanged() }
     drain()
