@@ -139,13 +139,13 @@ final class Checks {
     guard let log = worker.mirror.logs[id] else { return }
     // Under `replicated` what is in memory counts, and the disk comes later.
     guard isSynced else { return checkMemory(worker, id, history) }
-    guard log.durableEnd >= history.end || log.entries.isEmpty else {
+    // What was committed last may lie below the log's start, in the snapshot that the copy was fed.
+    guard let first = log.entries.first, first.header.baseOffset < history.end else { return }
+    guard log.durableEnd >= history.end else {
       return world.fail(
         "commit set outside electable set: \(worker.process.name) may be elected for \(id) and has \(log.durableEnd) on its disk "
           + "(its log ends at \(log.end)) of the \(history.end) committed")
     }
-    // What was committed last may lie below the log's start, in the snapshot that the copy was fed.
-    guard let first = log.entries.first, first.header.baseOffset < history.end else { return }
     // Newest first: what agrees there, agrees before by the log's own rule; the whole is compared as it commits.
     guard let last = history.entries.last, let index = log.index(of: last.header.baseOffset), log.entries[index].hash == last.hash else {
       return world.fail(

@@ -76,10 +76,8 @@ public struct RecoveredPartition {
     default: break
     }
     if header.baseOffset < base { return passOver(header, record) }
-    guard isNext(header) else {
-      if base == .zero { try finish() }
-      return
-    }
+    // What is missing before it may lie in segments that were cut, of a copy whose end comes later.
+    guard isNext(header) else { return }
     if header.kind == .bundleActivated, let id = BundleID(activatedBy: record) {
       guard let found = bundle(id) else { throw .bundleMissing(self.id, id) }
       if !bundles.contains(where: { $0 === found }) { bundles.append(found) }

@@ -100,7 +100,7 @@ extension Shard {
     partitions.values.filter { $0.replica.log.end > .zero }.flatMap { partition in
       let needs = partition.checkpoints.stored.count > 1 ? [] : partition.birth?.needs ?? []
       return [(partition.id, partition.cutPoint(delivered: delivered(partition.id)))] + needs.map { ($0.parent, $0.from) }
-    }
+    } + (retiring.union(closed)).map { ($0, .zero) }
   }
 
   /// Records below `offset` can't be read here any more.

@@ -111,7 +111,10 @@ extension Shard {
     giveUpCheckpoint(partition)
     partitions[child] = nil
     appendLocal(partition, kind: .unborn, at: .zero)
-    if hasFiles { output.retired.append(child) }
+    if hasFiles {
+      retiring.insert(child)
+      output.retired.append(child)
+    }
   }
 
   /// Copies that are not wanted here any more. Partitions that stand in no map: others have taken their place (R12), and
@@ -135,6 +138,7 @@ extension Shard {
       partitions[partition.id] = nil
       seenEpochs[partition.id] = max(partition.replica.highestEpoch, record?.epoch ?? .none)
       guard record != nil else {
+        retiring.insert(partition.id)
         output.retired.append(partition.id)
         continue
       }
@@ -151,6 +155,7 @@ extension Shard {
   /// No child can come of a retired partition any more: whatever its log holds, a restart needs it for those born before
   /// this record alone.
   public func drop(_ retired: PartitionID) {
+    retiring.remove(retired)
     guard partitions[retired] == nil else { return }
     let replica = Replica(partition: retired, me: me)
     appendLocal(

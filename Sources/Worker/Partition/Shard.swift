@@ -14,6 +14,8 @@ public final class Shard {
   public var output = ShardOutput()
   let dedupHorizon: Int64
   var partitions: [PartitionID: Partition] = [:]
+  /// Partitions that others have taken the place of, and whose end is not in the journal yet: until it is, nothing of them is cut.
+  var retiring: Set<PartitionID> = []
   /// Partitions that are being made anew from their logs.
   var closed: Set<PartitionID> = []
   /// The highest epochs seen by copies that are not here (any more): one that is placed here again fences by them (R3).

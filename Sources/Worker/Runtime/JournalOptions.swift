@@ -86,6 +86,8 @@ public enum JournalError: Error, Sendable, CustomStringConvertible {
   case unreadableRecord(path: String, offset: Int, LogRecordError)
   case badPosition(JournalPosition)
   case replay(any Error)
+  /// The log was cut below a partition's snapshots, and none of them can be read any more.
+  case snapshotsLost(PartitionID, String)
   case closed
 
   public var description: String {
@@ -103,6 +105,9 @@ public enum JournalError: Error, Sendable, CustomStringConvertible {
       "\(path) holds a whole record at byte \(offset) that this build can't read (\(error)); was it written by a newer one?"
     case .badPosition(let position): "no record begins at journal position \(position)"
     case .replay(let error): "a record of the journal can't be applied: \(error)"
+    case .snapshotsLost(let partition, let reason):
+      "no snapshot of \(partition) can be read, and its log begins behind them (\(reason)). Look at them with `assay inspect snapshot`; to "
+        + "repair from the other replicas, start this worker with a new, empty data directory"
     case .closed: "the journal is closed"
     }
   }
@@ -114,7 +119,7 @@ public enum JournalError: Error, Sendable, CustomStringConvertible {
   public var distrustsStorage: Bool {
     switch self {
     case .file(let error): error.call == "fdatasync" || error.call == "write"
-    case .damaged, .segmentMissing: true
+    case .damaged, .segmentMissing, .snapshotsLost: true
     default: false
     }
   }

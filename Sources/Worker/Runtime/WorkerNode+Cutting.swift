@@ -8,8 +8,11 @@ extension WorkerNode {
   /// C3: removes whole segments that lie below every partition's cut point. From any thread; at most one at a time.
   func cutJournal() {
     guard !isStopping, let cuts = beginCutting() else { return }
+    let last = journal.lastTicket
     background {
       defer { self.endCutting() }
+      // The end of what is not needed any more must be on the disk before what it ends is gone.
+      guard self.journal.waitUntilDurable(last) else { return }
       var first = cuts.map(\.limit).min() ?? 0
       let newest = self.journal.lastSegment
       var late: [PartitionID] = []

@@ -43,9 +43,8 @@ extension WorkerNode {
   /// Something that had been promised can't be read.
   private static func isDamage(_ error: any Error) -> Bool {
     switch error {
-    case let error as JournalError:
-      if case .replay(let inner) = error { isDamage(inner) } else { error.distrustsStorage && !error.isFileError }
-    case let error as ApplyError: if case .unreadable = error { true } else { false }
+    // What can't be applied though it is whole may be this build's fault, and every copy's.
+    case let error as JournalError: error.distrustsStorage && !error.isFileError
     default: false
     }
   }
@@ -110,6 +109,7 @@ extension WorkerNode {
   ) throws -> (Journal, [RecoveredPartition]) {
     let began = monotonicNanoseconds()
     var partitions = try restore(config, bundles, snapshots, outbox, logger)
+    let unreadable = Set(try snapshots.list().map(\.partition)).subtracting(partitions.keys)
     var options = JournalOptions()
     options.segmentBytes = config.segmentBytes
     options.freeBytesMin = config.reserveBytes
@@ -136,7 +136,13 @@ extension WorkerNode {
       }
       bytes += header.length
     }
-    for partition in partitions.values { try partition.finish() }
+    for partition in partitions.values {
+      do throws(ApplyError) { try partition.finish() } catch {
+        // The log was cut at snapshots that can't be read any more.
+        if unreadable.contains(partition.id) { throw JournalError.snapshotsLost(partition.id, "\(error)") }
+        throw error
+      }
+    }
     if bytes > 0 {
       logger.info(
         "log replayed",
