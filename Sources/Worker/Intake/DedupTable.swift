@@ -88,6 +88,14 @@ public struct DedupTable: ~Copyable {
   /// Puts the decision into an entry that was inserted before it was made.
   public mutating func settle(_ sequence: UInt64, _ decision: Decision) { pointer(sequence).pointee.decision = decision }
 
+  /// The same for an entry that is known by what it says; it may have been forgotten meanwhile.
+  public mutating func settle(_ key: Fingerprint, partition: PartitionID, offset: Offset, _ decision: Decision) {
+    guard let sequence = find(key) else { return }
+    let entry = pointer(sequence)
+    guard entry.pointee.partition == partition.rawValue, entry.pointee.offset == offset.rawValue else { return }
+    entry.pointee.decision = decision
+  }
+
   /// Forgets what was logged before `time`.
   public mutating func expire(before time: Int64) {
     while head < tail {

@@ -6,12 +6,16 @@ extension PartitionState {
   /// Birth takes the first offset of a child's log; its own entries follow.
   static var birthEnd: Offset { Offset(1) }
 
-  /// The part of this state whose cards lie in `range`, as a copy. The bundles are all of them, so that the dedup
+  /// The part of this state whose keys lie in `range`, as a copy. The bundles are all of them, so that the dedup
   /// entries' indices hold. Cursors and offsets are those of a child whose log begins.
+  ///
+  /// X5: of what it owes to others nothing is left by then; a child begins without.
   func part(_ range: KeyRange) -> PartitionState {
     let part = PartitionState(dedupHorizon: dedupHorizon)
     if !planted(.splitWithoutDuplicates) { part.dedup = dedup.part(range) }
     if entities != nil { part.entities = entities!.part(range) }
+    part.foreign = foreign.part(range)
+    part.accounts = accounts.part(range)
     part.bundles = bundles
     part.loggedTime = loggedTime
     part.applied = Self.birthEnd
@@ -60,6 +64,8 @@ extension PartitionState {
     child.bundles = all
     child.dedup = DedupTable.merged(dedup, other.dedup, bundleOfA: indices(bundles), bundleOfB: indices(other.bundles))
     child.entities = Self.merge(entities.take(), other.entities.take())
+    child.foreign = ForeignEntities.merged(foreign, other.foreign)
+    child.accounts = EntityLedger.merged(accounts, other.accounts)
     child.applied = Self.birthEnd
     child.advance(to: max(loggedTime, other.loggedTime))
     return child

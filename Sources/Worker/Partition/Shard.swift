@@ -412,7 +412,7 @@ public final class Shard {
         partition.isDelivered = false
       default: break
       }
-      guard held.header.kind == .decided, held.header.endOffset > partition.sinkCursor else { continue }
+      guard held.header.kind.hasDecisions, held.header.endOffset > partition.sinkCursor else { continue }
       if isPrimary { deliver(held, partition) } else { partition.undelivered.append(held) }
     }
     while let id = partition.popWaiter(upTo: end) { finishOne(id) }
