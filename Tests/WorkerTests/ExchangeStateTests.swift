@@ -66,7 +66,8 @@ import Wire
       _ = chunk.append(header) { $0.copyBytes(from: payload) }
       table.append(epoch: Epoch(1), base: header.baseOffset, count: count)
       records.append((header, chunk.bytes))
-      try! chunk.bytes.withUnsafeBytes { bytes throws(ApplyError) in try state.apply(header, bytes) { find($0) } }
+      let bundles = bundles
+      try! chunk.bytes.withUnsafeBytes { try state.apply(header, $0) { id in bundles.first { $0.id == id } } }
     }
 
     func find(_ id: BundleID) -> Bundle? { bundles.first { $0.id == id } }
@@ -185,7 +186,7 @@ import Wire
     log.contribute(7, [(21, Self.b)], settled: 20)
     log.decide(Offset(3), Self.c, score: 0.25, owed: [])
     for (header, bytes) in log.records[from...] {
-      try bytes.withUnsafeBytes { bytes throws(ApplyError) in try restored.apply(header, bytes) { log.find($0) } }
+      try bytes.withUnsafeBytes { try restored.apply(header, $0) { log.find($0) } }
     }
     #expect(restored.digest() == log.state.digest())
   }
@@ -201,7 +202,7 @@ import Wire
     var header = twice.0
     header.baseOffset = recovered.state.applied
     #expect(throws: ApplyError.self) {
-      try twice.1.withUnsafeBytes { bytes throws(ApplyError) in try recovered.state.apply(header, bytes) { log.find($0) } }
+      try twice.1.withUnsafeBytes { try recovered.state.apply(header, $0) { log.find($0) } }
     }
   }
 
@@ -213,5 +214,16 @@ import Wire
     #expect(parts.reduce(0) { $0 + $1.accounts.keptCount } == log.state.accounts.keptCount)
     let merged = PartitionState.merged(parts)
     #expect(merged.foreign.digests() == log.state.foreign.digests() && merged.accounts.digest() == log.state.accounts.digest())
+  }
+
+  @Test func `after a forced election what was undecided is new, and what was decided is known (R6)`() throws {
+    let log = Self.busy()
+    let forced = try log.state.forcedPart(ExchangeRig.everything, applying: [HeldRecord]()) { log.find($0) }
+    #expect(forced.home.isEmpty && forced.dedup.count == 1 && forced.foreign.count == 10)
+    func isKnown(_ bytes: [UInt8]) -> Bool {
+      let view = TransactionView(trusted: bytes.span.bytes)
+      return forced.dedup.lookup(Fingerprint(id: view.id, card: view.keyHash), content: hash64(view.bytes, seed: 0)) != .new
+    }
+    #expect(isKnown(Self.a) && !isKnown(Self.c))
   }
 }

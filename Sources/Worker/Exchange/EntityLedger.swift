@@ -199,7 +199,8 @@ extension EntityLedger.Account {
     forgetSettled()
   }
 
-  private mutating func coalesce() {
+  /// Neighbours that have settled alike become one.
+  mutating func coalesce() {
     guard marks.count > 1 else { return }
     var joined: [EntityLedger.Mark] = []
     for mark in marks {

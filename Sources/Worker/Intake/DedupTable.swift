@@ -144,13 +144,14 @@ public struct DedupTable: ~Copyable {
 
   // MARK: Split and merge (R12)
 
-  /// A table of the entries whose card lies in `range`, in the same order.
-  public func part(_ range: KeyRange) -> DedupTable {
+  /// A table of the entries whose card lies in `range`, in the same order, without those of `omitted`.
+  public func part(_ range: KeyRange, omitting omitted: Set<Fingerprint> = []) -> DedupTable {
     var part = DedupTable()
     part.horizonStart = horizonStart
     for sequence in head..<tail {
       let entry = self[sequence]
-      if range.contains(KeyHash(entry.high)) { part.add(entry) }
+      guard range.contains(KeyHash(entry.high)), !omitted.contains(Fingerprint(high: entry.high, low: entry.low)) else { continue }
+      part.add(entry)
     }
     return part
   }

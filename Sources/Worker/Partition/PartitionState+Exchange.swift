@@ -10,7 +10,7 @@ extension PartitionState {
     case .decidedLater: try apply(try LateDecisions(reading: payload), header)
     case .acknowledged:
       for row in try AcknowledgedRecord(reading: payload).rows { home.acknowledge(row.offset, row.slots) }
-    case .contributions: apply(try ContributionsRecord(reading: payload), header)
+    case .contributions: contribute(try ContributionsRecord(reading: payload), end: header.endOffset)
     case .forgotten:
       let record = try ForgottenRecord(reading: payload)
       accounts.forget(record.homes, map: record.map)
@@ -70,9 +70,9 @@ extension PartitionState {
 
   /// Adds the contributions to their entities' histories. Values are given where this partition computes the very features that
   /// the contribution's bundle declares: else the home decides without them.
-  private func apply(_ record: ContributionsRecord, _ header: LogRecord) {
+  func contribute(_ record: ContributionsRecord, end: Offset) {
     let declared = bundles.last { $0.id == record.bundle }?.parts
-    accounts.apply(record, end: header.endOffset) { transaction, slot, key, values in
+    accounts.apply(record, end: end) { transaction, slot, key, values in
       guard let kept = foreign[slot.kind] else { return 0 }
       let width = kept.table.features.count
       let first = values.count

@@ -24,7 +24,8 @@ final class AcceptedLink: LinkDelegate {
     case .quarantine: quarantine(link, header, payload)
     case .append where isNode: route(payload, append: true)
     case .appended where isNode: route(payload, append: false)
-    case .append, .appended:
+    case .contributions where isNode, .contributionReplies where isNode: route(exchange: header.kind, payload)
+    case .append, .appended, .contributions, .contributionReplies:
       link.send(Failure(.notAuthorized, "only workers replicate"), correlation: header.correlation)
     default:
       link.send(
@@ -51,6 +52,16 @@ final class AcceptedLink: LinkDelegate {
     owner.eventLoop.execute {
       if append { owner.received(append: copy.span.bytes) } else { owner.received(appended: copy.span.bytes) }
     }
+  }
+
+  /// The same for the exchange's messages.
+  private func route(exchange kind: FrameKind, _ payload: RawSpan) {
+    guard payload.byteCount >= 4 else { return }
+    let partition = PartitionID(UInt32(littleEndian: payload.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt32.self)))
+    let owner = node.loops[node.loopIndex(of: partition)]
+    if owner === loop { return owner.received(exchange: kind, payload) }
+    let copy = payload.withUnsafeBytes { [UInt8]($0) }
+    owner.eventLoop.execute { owner.received(exchange: kind, copy.span.bytes) }
   }
 
   private func quarantine(_ link: Link, _ header: FrameHeader, _ payload: RawSpan) {
