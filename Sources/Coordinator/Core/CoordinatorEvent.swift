@@ -35,7 +35,9 @@ public enum CoordinatorEvent: Equatable, Sendable {
     switch self {
     case .operationEnded(_, _, let state, _): state == .failed
     case .conditionChanged(_, _, let condition, _): condition != .well
-    case .settingsDiffer, .partitionsDiffer, .partitionForced, .storageReplaced, .nodeGone, .joinRefused, .noPrimary, .pauseNoticed, .conflict: true
+    case .settingsDiffer, .partitionsDiffer, .partitionForced, .storageReplaced, .nodeGone, .joinRefused, .noPrimary, .pauseNoticed,
+      .conflict:
+      true
     default: false
     }
   }
