@@ -7,6 +7,8 @@ public final class Bundle: Sendable {
   public let name: String
   public let schema: Schema
   public let features: FeatureSet
+  /// The features by who computes them.
+  public let parts: FeatureParts
   public let model: Model?
   public let policy: Policy
   public let reasonRules: [ReasonRule]
@@ -29,6 +31,7 @@ public final class Bundle: Sendable {
     self.name = name
     self.schema = schema
     self.features = features
+    parts = FeatureParts(features)
     self.model = model
     self.policy = policy
     self.reasonRules = reasonRules

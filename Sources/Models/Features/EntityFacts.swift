@@ -12,6 +12,8 @@ public struct EntityFacts: @unchecked Sendable {
   /// Slots that some entity, or the table itself, is laid out by.
   public var layouts: [EntityLayout]
   var plan: FeaturePlan?
+  /// Whose histories; a table's own facts know it.
+  public var entity: EntityKind { plan?.kind ?? .card }
 
   init(
     count: Int, completeSince: Int64, newestTime: Int64, lateCount: UInt64, outOfOrderCount: UInt64, planSlot: Int, plans: [FeaturePlan?],

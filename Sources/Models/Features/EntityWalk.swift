@@ -53,6 +53,8 @@ public final class EntityImages: @unchecked Sendable {
   public internal(set) var isLast = false
   public private(set) var count = 0
   public private(set) var byteCount = 0
+  /// Of which table they are.
+  public var kind: EntityKind { layouts.lazy.compactMap { $0 }.first!.kind }
   /// By slot, as the table had them when the walk began.
   let layouts: [FeaturePlan?]
   private var memory = UnsafeMutableRawPointer.allocate(byteCount: 0, alignment: 16)
@@ -106,11 +108,13 @@ extension EntityTable {
       planSlot: planSlot, plans: plans, entitiesOfPlan: entitiesOfPlan)
   }
 
-  /// The walk's next entities: about `bytes` of them, and no more than `entities`. Nil when no walk is under way.
-  public mutating func walkOn(bytes: Int, entities: Int = 1024) -> EntityImages? {
+  /// The walk's next entities: about `bytes` of them, and no more than `entities`. Nil when no walk is under way. With
+  /// `isFollowed`, the last of them are not said to be the last: those of another table come behind.
+  public mutating func walkOn(bytes: Int, entities: Int = 1024, isFollowed: Bool = false) -> EntityImages? {
     guard let walk else { return nil }
     let images = walk.advance(bytes: bytes, entities: entities, slab)
     if images.isLast { self.walk = nil }
+    if isFollowed { images.isLast = false }
     return images
   }
 

@@ -13,6 +13,12 @@ public struct PartitionImage: Sendable {
   public var bundles: [BundleID]
   public var dedup: DedupImage
   public var entities: EntityFacts?
+  /// Of the other kinds, in the order in which they come.
+  public var foreign: [EntityFacts]
+  public var home: HomeLedger
+  public var accounts: EntityLedger
+
+  public var hasEntities: Bool { entities != nil || !foreign.isEmpty }
 }
 
 extension PartitionState {
@@ -20,15 +26,25 @@ extension PartitionState {
   func image(of partition: PartitionID, range: KeyRange, log: EpochTable) -> PartitionImage {
     var facts = entities?.beginWalk()
     for index in facts?.layouts.indices ?? 0..<0 {
-      facts!.layouts[index].bundle = bundles.firstIndex { $0.features == facts!.layouts[index].features }!
+      facts!.layouts[index].bundle = bundles.firstIndex { $0.parts.home.features == facts!.layouts[index].features }!
+    }
+    var foreignFacts = foreign.beginWalk()
+    for table in foreignFacts.indices {
+      for index in foreignFacts[table].layouts.indices {
+        let features = foreignFacts[table].layouts[index].features!
+        foreignFacts[table].layouts[index].bundle = bundles.firstIndex { $0.parts.part(features.entity)?.features == features }!
+      }
     }
     return PartitionImage(
       partition: partition, range: range, offset: applied, epochs: log.prefix(applied), loggedTime: loggedTime, sinkCursor: sinkCursor,
-      bundles: bundles.map(\.id), dedup: dedup.image(), entities: facts)
+      bundles: bundles.map(\.id), dedup: dedup.image(), entities: facts, foreign: foreignFacts, home: home,
+      accounts: accounts)
   }
 
   /// The walk's next entities, about `bytes` of them; nil when none is under way.
-  func walkOn(bytes: Int) -> EntityImages? { entities?.walkOn(bytes: bytes) }
+  func walkOn(bytes: Int) -> EntityImages? {
+    entities?.walkOn(bytes: bytes, isFollowed: foreign.isWalking) ?? foreign.walkOn(bytes: bytes)
+  }
 
   /// Begins the entities that a snapshot tells of; answers what is wrong with them.
   func restoreEntities(_ facts: EntityFacts, _ features: [FeatureSet]) -> WireError? {
@@ -40,14 +56,34 @@ extension PartitionState {
     }
   }
 
+  /// The same for those of another kind.
+  func restoreForeign(_ facts: EntityFacts, _ features: [FeatureSet]) -> WireError? {
+    do throws(WireError) {
+      foreign.add(ForeignEntities.Kept(try EntityTable(restoring: facts, features: features)))
+      return nil
+    } catch {
+      return error
+    }
+  }
+
   /// Gives the walk up.
-  func endWalk() { entities?.endWalk() }
+  func endWalk() {
+    entities?.endWalk()
+    foreign.endWalk()
+  }
 
   /// What `digest()` says, from its parts.
-  static func digest(dedup: UInt64, applied: Offset, loggedTime: Int64, entities: StateDigest?, bundles: [BundleID]) -> UInt64 {
+  static func digest(
+    dedup: UInt64, applied: Offset, loggedTime: Int64, entities: StateDigest?, bundles: [BundleID], foreign: [EntityKind.Digest],
+    home: HomeLedger, accounts: EntityLedger
+  ) -> UInt64 {
     var words: [UInt64] = [dedup, applied.rawValue, UInt64(bitPattern: loggedTime)]
     if let entities { words += [entities.high, entities.low] }
     for bundle in bundles { words.append(bundle.high) }
+    // Where there is no exchange, it is what it was before there could be one.
+    for table in foreign { words += [UInt64(table.kind.rawValue), table.digest.high, table.digest.low] }
+    if !home.isEmpty { words.append(home.digest()) }
+    if !accounts.isEmpty { words.append(accounts.digest()) }
     return words.withUnsafeBytes { hash64($0, seed: 0) }
   }
 }

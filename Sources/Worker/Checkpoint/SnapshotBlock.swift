@@ -12,8 +12,10 @@ public struct SnapshotBlock: Equatable, Sendable {
     case facts = 1
     /// Dedup entries in their order, `DedupTable.Entry.encodedSize` bytes each.
     case dedup = 2
-    /// Whole entity records, in any order.
+    /// Whole entity records of one kind, in any order.
     case entities = 3
+    /// `HomeLedger`, then `EntityLedger`; where there is an exchange.
+    case exchange = 4
     /// `SnapshotManifest`; the last block.
     case manifest = 255
   }

@@ -8,7 +8,8 @@ import Wire
 /// i64 logged time  u64 sink cursor  i64 dedup horizon start  u64 dedup entries
 /// u32 bundles, each u64 high, u64 low: every one that has decided here, oldest first
 /// u32 epochs, each u64 epoch, u64 end
-/// bool: has entities, then EntityFacts
+/// bool: has entities, then EntityFacts, of the cards
+/// where there are others: u32 tables, each u8 entity kind, then EntityFacts
 /// ```
 public struct SnapshotFacts: Sendable {
   public var loggedTime: Int64
@@ -19,6 +20,15 @@ public struct SnapshotFacts: Sendable {
   /// Of the whole log up to the snapshot's offset, which is the last one's end.
   public var epochs: [Appended.EpochEnd]
   public var entities: EntityFacts?
+  public var foreign: [ForeignFacts] = []
+
+  public struct ForeignFacts: Sendable {
+    public var kind: EntityKind
+    public var facts: EntityFacts
+  }
+
+  /// Of all kinds.
+  var entityCount: Int { foreign.reduce(entities?.count ?? 0) { $0 + $1.facts.count } }
 
   static let bundlesMax = 1 << 20
 
@@ -30,6 +40,7 @@ public struct SnapshotFacts: Sendable {
     bundles = image.bundles
     epochs = image.epochs
     entities = image.entities
+    foreign = image.foreign.map { ForeignFacts(kind: $0.entity, facts: $0) }
   }
 
   public var bytes: [UInt8] {
@@ -50,6 +61,13 @@ public struct SnapshotFacts: Sendable {
     }
     out.write(entities != nil)
     entities?.write(to: &out)
+    if !foreign.isEmpty {
+      out.write(UInt32(foreign.count))
+      for table in foreign {
+        out.write(table.kind.rawValue)
+        table.facts.write(to: &out)
+      }
+    }
     return out.bytes
   }
 
@@ -74,9 +92,26 @@ public struct SnapshotFacts: Sendable {
       epochs.append(item)
     }
     entities = try reader.readBool() ? try EntityFacts(from: &reader) : nil
-    guard entities == nil || !bundles.isEmpty, entities?.layouts.allSatisfy({ $0.bundle < bundles.count }) ?? true else {
+    if reader.remaining > 0 { foreign = try Self.readForeign(&reader) }
+    let areNamed = foreign.allSatisfy { $0.facts.layouts.allSatisfy { $0.bundle < bundles.count } }
+    guard areNamed, entities == nil || !bundles.isEmpty, entities?.layouts.allSatisfy({ $0.bundle < bundles.count }) ?? true else {
       throw .invalid(at: reader.position, "entities are laid out by a bundle that isn't named")
     }
     try reader.finish()
+  }
+
+  @_lifetime(reader: copy reader)
+  private static func readForeign(_ reader: inout WireReader) throws(WireError) -> [ForeignFacts] {
+    var foreign: [ForeignFacts] = []
+    let count = try reader.readCount(itemSize: 1, limit: EntityKind.allCases.count)
+    guard count > 0 else { throw .invalid(at: reader.position, "no tables of other entities, where some are said to be") }
+    for _ in 0..<count {
+      let at = reader.position
+      guard let kind = EntityKind(rawValue: try reader.read(UInt8.self)), kind != .card,
+        foreign.last.map({ $0.kind.rawValue < kind.rawValue }) ?? true
+      else { throw .invalid(at: at, "tables of entities are out of order") }
+      foreign.append(ForeignFacts(kind: kind, facts: try EntityFacts(from: &reader)))
+    }
+    return foreign
   }
 }

@@ -55,7 +55,7 @@ public struct SnapshotReader {
   public func facts(load: Load) throws -> SnapshotFacts {
     let facts = try Self.facts(try contents(0, load: load))
     guard facts.epochs.last?.end ?? .zero == header.offset, facts.epochs.last?.epoch ?? .none == header.epoch,
-      facts.dedupEntries == header.dedupEntries, facts.entities?.count ?? 0 == header.entities
+      facts.dedupEntries == header.dedupEntries, facts.entityCount == header.entities
     else { throw SnapshotError.unreadable("its facts are not its header's") }
     return facts
   }
@@ -106,8 +106,13 @@ final class RestoringState {
     self.state = state
     state.setRestored(bundles, applied: offset, loggedTime: facts.loggedTime, sinkCursor: facts.sinkCursor)
     state.dedup = DedupTable(restoring: facts.dedupEntries, horizonStart: facts.horizonStart)
+    for table in facts.foreign {
+      let features = table.facts.layouts.compactMap { bundles[$0.bundle].parts.part(table.kind)?.features }
+      guard features.count == table.facts.layouts.count else { throw .unreadable("a bundle has no features of its \(table.kind) entities") }
+      if let problem = state.restoreForeign(table.facts, features) { throw .unreadable("\(problem)") }
+    }
     guard let known = facts.entities else { return }
-    let features = known.layouts.map { bundles[$0.bundle].features }
+    let features = known.layouts.map { bundles[$0.bundle].parts.home.features }
     if let problem = state.restoreEntities(known, features) { throw .unreadable("\(problem)") }
   }
 
@@ -115,6 +120,7 @@ final class RestoringState {
     switch kind {
     case .dedup: try takeDedup(contents)
     case .entities: try takeEntities(contents)
+    case .exchange: try takeExchange(contents)
     case .facts, .manifest: throw .unreadable("a block of kind \(kind) stands among the state's")
     }
   }
@@ -123,9 +129,33 @@ final class RestoringState {
     guard state.entities != nil else { throw .unreadable("it has entities and no bundle") }
     var failure: WireError?
     contents.withUnsafeBytes { records in
-      do throws(WireError) { try state.entities!.restore(records) } catch { failure = error }
+      do throws(WireError) {
+        // A block's records are of one kind, and begin with it.
+        if let kind = EntityKind(rawValue: records.first ?? 0), kind != .card {
+          guard let kept = state.foreign[kind] else { throw .invalid(at: 0, "entities of a kind that it does not name") }
+          try kept.table.restore(records)
+        } else {
+          try state.entities!.restore(records)
+        }
+      } catch {
+        failure = error
+      }
     }
     if let failure { throw .unreadable("\(failure)") }
+  }
+
+  private func takeExchange(_ contents: [UInt8]) throws(SnapshotError) {
+    do throws(WireError) {
+      var reader = WireReader(contents.span.bytes)
+      state.home = try HomeLedger(from: &reader)
+      state.accounts = try EntityLedger(from: &reader)
+      try reader.finish()
+      guard state.home.unfinished.allSatisfy({ Int($0.bundle) < state.bundles.count }) else {
+        throw .invalid(at: 0, "an intake under a bundle that isn't named")
+      }
+    } catch {
+      throw .unreadable("\(error)")
+    }
   }
 
   private func takeDedup(_ contents: [UInt8]) throws(SnapshotError) {
@@ -145,7 +175,8 @@ final class RestoringState {
 
   /// The state, once everything has been taken.
   func finish() throws(SnapshotError) -> PartitionState {
-    guard state.dedup.count == facts.dedupEntries || planted(.snapshotWithoutDuplicates), state.entityCount == facts.entities?.count ?? 0 else {
+    guard state.dedup.count == facts.dedupEntries || planted(.snapshotWithoutDuplicates), state.entityCount == facts.entityCount
+    else {
       throw .unreadable("it has fewer entries than it says")
     }
     return state

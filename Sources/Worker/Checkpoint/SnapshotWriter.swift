@@ -8,6 +8,9 @@ public struct SnapshotWriter: ~Copyable {
   public let image: PartitionImage
   private let cluster: ClusterID
   private var entities: EntityRecordWriter?
+  private var foreign: [ForeignWriter]
+  /// Of the entities that `contents` hold.
+  private var gathering = EntityKind.card
   private var manifest = SnapshotManifest()
   private var at = SnapshotHeader.size
   private var contents: [UInt8] = []
@@ -17,6 +20,7 @@ public struct SnapshotWriter: ~Copyable {
     self.image = image
     self.cluster = cluster
     entities = image.entities.map { EntityRecordWriter($0) }
+    foreign = image.foreign.map { ForeignWriter($0) }
   }
 
   /// Room for the header, the facts and all dedup entries.
@@ -30,16 +34,28 @@ public struct SnapshotWriter: ~Copyable {
       if contents.count >= SnapshotBlock.contentsAim { try emit(flush(.dedup)) }
     }
     if !contents.isEmpty { try emit(flush(.dedup)) }
+    guard !image.home.isEmpty || !image.accounts.isEmpty else { return }
+    var out = WireWriter()
+    image.home.write(to: &out)
+    image.accounts.write(to: &out)
+    try emit(block(.exchange, out.bytes))
   }
 
   public mutating func add(_ images: EntityImages, _ emit: ([UInt8]) throws -> Void) rethrows {
+    if images.kind != gathering, !contents.isEmpty { try emit(flush(.entities)) }
+    gathering = images.kind
     var gathered: [UInt8] = []
     var full: [[UInt8]] = []
     swap(&gathered, &contents)
-    entities?.write(images, to: &gathered) { out in
+    func written(_ out: inout [UInt8]) {
       guard out.count >= SnapshotBlock.contentsAim else { return }
       full.append(out)
       out.removeAll(keepingCapacity: true)
+    }
+    if images.kind == .card {
+      entities?.write(images, to: &gathered, written: written)
+    } else {
+      foreign.first { $0.kind == images.kind }?.writer.write(images, to: &gathered, written: written)
     }
     contents = gathered
     for chunk in full { try emit(block(.entities, chunk)) }
@@ -52,10 +68,12 @@ public struct SnapshotWriter: ~Copyable {
     let manifestAt = at
     try emit(block(.manifest, listed))
     let digest = PartitionState.digest(
-      dedup: dedupDigest, applied: image.offset, loggedTime: image.loggedTime, entities: entities?.stateDigest(), bundles: image.bundles)
+      dedup: dedupDigest, applied: image.offset, loggedTime: image.loggedTime, entities: entities?.stateDigest(), bundles: image.bundles,
+      foreign: foreign.map { .init(kind: $0.kind, digest: $0.writer.stateDigest()) }, home: image.home, accounts: image.accounts)
     return SnapshotHeader(
       cluster: cluster, partition: image.partition, range: image.range, offset: image.offset, epoch: image.epochs.last?.epoch ?? .none,
-      bundle: image.bundles.last ?? .none, loggedTime: image.loggedTime, stateDigest: digest, entities: entities?.count ?? 0,
+      bundle: image.bundles.last ?? .none, loggedTime: image.loggedTime, stateDigest: digest,
+      entities: foreign.reduce(entities?.count ?? 0) { $0 + $1.writer.count },
       dedupEntries: image.dedup.count, manifestAt: manifestAt, fileSize: at, manifestHash: listed.withUnsafeBytes { SnapshotHash(of: $0) })
   }
 
@@ -70,5 +88,16 @@ public struct SnapshotWriter: ~Copyable {
     if kind != .manifest { manifest.items.append(.init(at: at, block: header)) }
     at += bytes.count
     return bytes
+  }
+}
+
+/// Of one kind's table.
+private final class ForeignWriter {
+  let kind: EntityKind
+  var writer: EntityRecordWriter
+
+  init(_ facts: EntityFacts) {
+    kind = facts.entity
+    writer = EntityRecordWriter(facts)
   }
 }

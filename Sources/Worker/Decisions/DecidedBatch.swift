@@ -66,4 +66,21 @@ public struct DecidedBatch: ~Escapable {
   /// The payload's bytes at `range`, as `locateTransactions` gave it.
   @_lifetime(copy self)
   public func transaction(_ range: Range<Int>) -> TransactionView { TransactionView(trusted: bytes.extracting(range)) }
+
+  /// Writes a payload: transaction records one behind the other, and a row of `features` for each decision.
+  static func write(bundle: BundleID, transactions: [UInt8], decisions: [Decision], features: [Double], to out: inout WireWriter) {
+    out.write(bundle.high)
+    out.write(bundle.low)
+    out.write(UInt32(transactions.count))
+    out.write(UInt16(decisions.isEmpty ? 0 : features.count / decisions.count))
+    out.write(0 as UInt16)
+    transactions.withUnsafeBytes { out.write(raw: $0) }
+    withUnsafeTemporaryAllocation(byteCount: Decision.size, alignment: 8) { bytes in
+      for decision in decisions {
+        decision.write(to: bytes.baseAddress!)
+        out.write(raw: UnsafeRawBufferPointer(bytes))
+      }
+    }
+    for value in features { out.write(value) }
+  }
 }

@@ -34,7 +34,9 @@ extension EntityLedger {
       if planted(.mergeGreaterMark) { for index in marks.indices { marks[index].settled = settled.max()! } }
       if planted(.mergeLesserMark) { for index in marks.indices { marks[index].settled = settled.min()! } }
       let kept = parts.flatMap(\.kept).map(\.committed).sorted { ($0.offset, $0.slot) < ($1.offset, $1.slot) }
-      merged.accounts[home] = Account(marks: marks, admittedAt: parts.map(\.admittedAt).max()!, kept: Deque(kept))
+      var account = Account(marks: marks, admittedAt: parts.map(\.admittedAt).max()!, kept: Deque(kept))
+      account.coalesce()
+      merged.accounts[home] = account
     }
     return merged
   }

@@ -89,11 +89,16 @@ public struct EntityLedger: Sendable {
 
   public var keptCount: Int { accounts.values.reduce(0) { $0 + $1.kept.count } }
 
+  /// No home was ever known.
+  public var isEmpty: Bool { accounts.isEmpty && forgottenAt == .none }
+
   /// In rising order.
   public var homes: [PartitionID] { accounts.keys.sorted() }
 
+  /// Approximately.
   public var memoryBytes: Int {
-    accounts.values.reduce(0) { $0 + 128 + $1.kept.reduce(0) { $0 + MemoryLayout<Kept>.stride + $1.values.count * 8 } }
+    // With four values each.
+    accounts.values.reduce(0) { $0 + 128 + $1.kept.count * (MemoryLayout<Kept>.stride + 32) }
   }
 
   // MARK: Entries
@@ -194,7 +199,8 @@ extension EntityLedger.Account {
     forgetSettled()
   }
 
-  private mutating func coalesce() {
+  /// Neighbours that have settled alike become one.
+  mutating func coalesce() {
     guard marks.count > 1 else { return }
     var joined: [EntityLedger.Mark] = []
     for mark in marks {

@@ -82,6 +82,12 @@ public struct HomeExchange: Sendable {
     open.isEmpty && acknowledged.isEmpty && lanes.allSatisfy(\.isEmpty) || planted(.retireUnsettled) && open.isEmpty
   }
 
+  /// End of the entry with the decision on `offset`, while that may not have committed.
+  public func decisionEnd(_ offset: Offset) -> Offset? {
+    guard let place = place(offset), case .decided(let end) = open[place].phase else { return nil }
+    return end
+  }
+
   // MARK: Inputs
 
   /// An intake has been logged, and is in the ledger.

@@ -20,6 +20,9 @@ public struct HomeLedger: Sendable {
     }
   }
 
+  /// Where a primary refuses intake.
+  public static let bytesMax = 64 << 20
+
   public struct Intake: Equatable, Sendable {
     public let offset: Offset
     /// Index into the partition's list of bundles: the one that decides it, and names its features (X6).

@@ -65,4 +65,24 @@ public struct IntakeRecord: ~Escapable {
     for transaction in transactions { transaction.withUnsafeBytes { out.write(raw: $0) } }
     for slots in slots { out.write(slots.rawValue) }
   }
+
+  /// The same for rows of a `Submit`, into exactly `payloadSize` bytes.
+  static func write(
+    bundle: BundleID, rows: [(range: Range<Int>, slots: EntitySlots)], of payload: UnsafeRawBufferPointer,
+    to out: UnsafeMutableRawBufferPointer
+  ) {
+    var at = headerSize
+    for row in rows {
+      (out.baseAddress! + at).copyMemory(from: payload.baseAddress! + row.range.lowerBound, byteCount: row.range.count)
+      at += row.range.count
+    }
+    out.storeBytes(of: bundle.high.littleEndian, as: UInt64.self)
+    out.storeBytes(of: bundle.low.littleEndian, toByteOffset: 8, as: UInt64.self)
+    out.storeBytes(of: UInt32(at - headerSize).littleEndian, toByteOffset: 16, as: UInt32.self)
+    out.storeBytes(of: 0, toByteOffset: 20, as: UInt32.self)
+    for row in rows {
+      out[at] = row.slots.rawValue
+      at += 1
+    }
+  }
 }

@@ -88,6 +88,14 @@ public struct DedupTable: ~Copyable {
   /// Puts the decision into an entry that was inserted before it was made.
   public mutating func settle(_ sequence: UInt64, _ decision: Decision) { pointer(sequence).pointee.decision = decision }
 
+  /// The same for an entry that is known by what it says; it may have been forgotten meanwhile.
+  public mutating func settle(_ key: Fingerprint, partition: PartitionID, offset: Offset, _ decision: Decision) {
+    guard let sequence = find(key) else { return }
+    let entry = pointer(sequence)
+    guard entry.pointee.partition == partition.rawValue, entry.pointee.offset == offset.rawValue else { return }
+    entry.pointee.decision = decision
+  }
+
   /// Forgets what was logged before `time`.
   public mutating func expire(before time: Int64) {
     while head < tail {
@@ -136,13 +144,14 @@ public struct DedupTable: ~Copyable {
 
   // MARK: Split and merge (R12)
 
-  /// A table of the entries whose card lies in `range`, in the same order.
-  public func part(_ range: KeyRange) -> DedupTable {
+  /// A table of the entries whose card lies in `range`, in the same order, without those of `omitted`.
+  public func part(_ range: KeyRange, omitting omitted: Set<Fingerprint> = []) -> DedupTable {
     var part = DedupTable()
     part.horizonStart = horizonStart
     for sequence in head..<tail {
       let entry = self[sequence]
-      if range.contains(KeyHash(entry.high)) { part.add(entry) }
+      guard range.contains(KeyHash(entry.high)), !omitted.contains(Fingerprint(high: entry.high, low: entry.low)) else { continue }
+      part.add(entry)
     }
     return part
   }

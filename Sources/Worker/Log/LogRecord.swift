@@ -26,6 +26,16 @@ public struct LogRecord: Equatable, Sendable {
     case sinkCursor = 4
     /// Every replica writes down its state as it is behind this entry (C1, C3). No payload.
     case checkpoint = 5
+    /// Transactions that are decided once other partitions have answered (X1). Payload: an `IntakeRecord`.
+    case intake = 6
+    /// Others' transactions, added to the entities of this partition (X2). Payload: a `ContributionsRecord`.
+    case contributions = 7
+    /// Decisions on intakes that stand before it (X4). Payload: `LateDecisions`.
+    case decidedLater = 8
+    /// Replies that came after the decision (X4). Payload: an `AcknowledgedRecord`.
+    case acknowledged = 9
+    /// Homes that have retired (X5). Payload: a `ForgottenRecord`.
+    case forgotten = 10
     /// Intake ends here: others take this partition's place (R12). Payload: a `Succession`.
     case seal = 15
     /// The coordinator has given the split or merge up; intake goes on. Payload: u32 operation.
@@ -44,6 +54,8 @@ public struct LogRecord: Equatable, Sendable {
     case unborn = 106
 
     public var isLocal: Bool { rawValue >= 100 }
+    /// The sinks take it.
+    public var hasDecisions: Bool { self == .decided || self == .decidedLater }
   }
 
   public var partition: PartitionID

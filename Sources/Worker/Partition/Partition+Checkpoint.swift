@@ -56,7 +56,7 @@ extension Partition {
       } else {
         bytesSince += header.length
       }
-      if header.kind == .decided { lastDecidedEnd = header.endOffset }
+      if header.kind.hasDecisions { lastDecidedEnd = header.endOffset }
     }
   }
 

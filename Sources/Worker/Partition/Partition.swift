@@ -41,6 +41,11 @@ final class Partition {
 
   /// Followers for which the journal is being read.
   var feeding: [NodeID: Feeding] = [:]
+  /// At a serving primary, once there is anything to exchange (X).
+  var exchange: PartitionExchange?
+  /// Until then it takes nothing in that owes to others: it is to be split or merged (X5).
+  var drainsUntil = Int64.min
+
   var checkpoints = Checkpoints()
   /// Replicas that are being fed from here, at a primary.
   var feeds: [NodeID: Feed] = [:]

@@ -6,12 +6,23 @@ extension PartitionState {
   /// Birth takes the first offset of a child's log; its own entries follow.
   static var birthEnd: Offset { Offset(1) }
 
-  /// The part of this state whose cards lie in `range`, as a copy. The bundles are all of them, so that the dedup
+  /// The part of this state whose keys lie in `range`, as a copy. The bundles are all of them, so that the dedup
   /// entries' indices hold. Cursors and offsets are those of a child whose log begins.
+  ///
+  /// X5: of what it owes to others nothing is left by then; a child begins without.
   func part(_ range: KeyRange) -> PartitionState {
+    let part = copy(range)
+    part.abandonIntakes()
+    return part
+  }
+
+  private func copy(_ range: KeyRange) -> PartitionState {
     let part = PartitionState(dedupHorizon: dedupHorizon)
     if !planted(.splitWithoutDuplicates) { part.dedup = dedup.part(range) }
     if entities != nil { part.entities = entities!.part(range) }
+    part.foreign = foreign.part(range)
+    part.accounts = accounts.part(range)
+    part.home = home
     part.bundles = bundles
     part.loggedTime = loggedTime
     part.applied = Self.birthEnd
@@ -23,7 +34,7 @@ extension PartitionState {
   func forcedPart(
     _ range: KeyRange, applying uncommitted: some Sequence<HeldRecord>, bundle: (BundleID) -> Bundle?
   ) throws(ApplyError) -> PartitionState {
-    let part = part(range)
+    let part = copy(range)
     part.applied = applied
     for held in uncommitted where held.header.endOffset > applied {
       let failure: ApplyError? = held.chunk.withRecord(held.range) { record in
@@ -36,10 +47,26 @@ extension PartitionState {
       }
       if let failure { throw failure }
     }
+    part.abandonIntakes()
     part.seal = nil
     part.sinkCursor = .zero
     part.applied = Self.birthEnd
     return part
+  }
+
+  /// R6: after a forced election nobody decides under the old id any more, and what it owed is lost with that. A transaction that
+  /// was undecided is new when it comes again.
+  private func abandonIntakes() {
+    guard !home.isEmpty else { return }
+    var undecided: Set<Fingerprint> = []
+    for intake in home.unfinished where !intake.isDecided {
+      intake.transaction.withUnsafeBytes { bytes in
+        let transaction = TransactionView(trusted: RawSpan(_unsafeBytes: bytes))
+        undecided.insert(Fingerprint(id: transaction.id, card: transaction.keyHash))
+      }
+    }
+    dedup = dedup.part(KeyRange.tiles(1)[0], omitting: undecided)
+    home = HomeLedger()
   }
 
   /// The state of a child, from the parts of its parents in the order of their ranges. The bundle that decides is that of
@@ -60,6 +87,8 @@ extension PartitionState {
     child.bundles = all
     child.dedup = DedupTable.merged(dedup, other.dedup, bundleOfA: indices(bundles), bundleOfB: indices(other.bundles))
     child.entities = Self.merge(entities.take(), other.entities.take())
+    child.foreign = ForeignEntities.merged(foreign, other.foreign)
+    child.accounts = EntityLedger.merged(accounts, other.accounts)
     child.applied = Self.birthEnd
     child.advance(to: max(loggedTime, other.loggedTime))
     return child

@@ -11,7 +11,12 @@ public final class PartitionState {
   static let clockSkewAllowed: Int64 = 10_000
 
   public internal(set) var dedup = DedupTable()
+  /// The cards' histories.
   var entities: EntityTable?
+  /// Those of other entities, and what the exchange with other partitions needs (X), as home and for entities.
+  var foreign = ForeignEntities()
+  public internal(set) var home = HomeLedger()
+  public internal(set) var accounts = EntityLedger()
   /// Every bundle that has decided here, oldest first; dedup entries refer to them by index.
   public internal(set) var bundles: [Bundle] = []
   /// End of what has been applied.
@@ -30,9 +35,9 @@ public final class PartitionState {
   public init(dedupHorizon: Int64) { self.dedupHorizon = dedupHorizon }
 
   public var bundle: Bundle? { bundles.last }
-  public var entityCount: Int { entities?.count ?? 0 }
-  public var entityBytes: Int { entities?.memoryBytes ?? 0 }
-  public var memoryBytes: Int { dedup.memoryBytes + entityBytes }
+  public var entityCount: Int { (entities?.count ?? 0) + foreign.count }
+  public var entityBytes: Int { (entities?.memoryBytes ?? 0) + foreign.memoryBytes }
+  public var memoryBytes: Int { dedup.memoryBytes + entityBytes + home.bytes + accounts.memoryBytes }
 
   /// Time to log with a record written at `now`.
   public func nextLoggedTime(now: Int64) -> Int64 {
@@ -52,10 +57,11 @@ public final class PartitionState {
   /// The bundle decides from here on (S3).
   func activate(_ bundle: Bundle) {
     if entities == nil {
-      entities = EntityTable(features: bundle.features)
+      entities = EntityTable(features: bundle.parts.home.features)
     } else if bundles.last?.features != bundle.features {
-      entities!.rebuild(features: bundle.features)
+      entities!.rebuild(features: bundle.parts.home.features)
     }
+    foreign.follow(bundle.parts)
     bundles.append(bundle)
   }
 
@@ -89,6 +95,12 @@ public final class PartitionState {
       } catch {
         throw .unreadable(header.partition, header.baseOffset, error.description)
       }
+    case .intake, .contributions, .decidedLater, .acknowledged, .forgotten:
+      do throws(WireError) {
+        try apply(exchange: header, payload)
+      } catch {
+        throw .unreadable(header.partition, header.baseOffset, error.description)
+      }
     }
     applied = header.endOffset
   }
@@ -116,7 +128,8 @@ public final class PartitionState {
   /// Equal for replicas that applied the same entries.
   public func digest() -> UInt64 {
     Self.digest(
-      dedup: dedup.digest(), applied: applied, loggedTime: loggedTime, entities: entities?.digest(), bundles: bundles.map(\.id))
+      dedup: dedup.digest(), applied: applied, loggedTime: loggedTime, entities: entities?.digest(), bundles: bundles.map(\.id),
+      foreign: foreign.digests(), home: home, accounts: accounts)
   }
 
   func setRestored(_ bundles: [Bundle], applied: Offset, loggedTime: Int64, sinkCursor: Offset) {

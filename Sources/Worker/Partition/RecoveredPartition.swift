@@ -109,7 +109,7 @@ public struct RecoveredPartition {
       }
     }
     if let failure { throw failure }
-    if first.header.kind == .decided, first.header.endOffset > sinkCursor { undelivered.append(first) }
+    if first.header.kind.hasDecisions, first.header.endOffset > sinkCursor { undelivered.append(first) }
     while let oldest = undelivered.first, oldest.header.endOffset <= state.sinkCursor { undelivered.removeFirst() }
   }
 
@@ -125,7 +125,7 @@ public struct RecoveredPartition {
   }
 
   private mutating func note(_ header: LogRecord) {
-    if header.kind == .decided { lastDecidedEnd = header.endOffset }
+    if header.kind.hasDecisions { lastDecidedEnd = header.endOffset }
     if header.kind == .checkpoint {
       bytesSinceCheckpoint = 0
       lastCheckpointAt = header.loggedTime
@@ -138,7 +138,7 @@ public struct RecoveredPartition {
   private mutating func passOver(_ header: LogRecord, _ record: UnsafeRawBufferPointer) {
     guard log.epoch(at: header.baseOffset) == header.epoch, header.endOffset <= base else { return }
     below = header.baseOffset == below.upperBound ? below.lowerBound..<header.endOffset : header.baseOffset..<header.endOffset
-    guard header.kind == .decided else { return }
+    guard header.kind.hasDecisions else { return }
     lastDecidedEnd = max(lastDecidedEnd, header.endOffset)
     guard header.endOffset > max(sinkCursor, state.sinkCursor), undelivered.last.map({ $0.header.endOffset <= header.baseOffset }) ?? true
     else { return }

@@ -93,6 +93,9 @@ extension Shard {
     let state = partition.state
     guard partition.replica.isServing, let bundle = state.bundle else { return refuse(rows, request, .unavailable) }
     guard (state.seal == nil || planted(.decideBehindSeal)) && partition.pause == nil else { return refuse(rows, request, .sealed) }
+    guard bundle.parts.isWhole else {
+      return takeIn(payload, rows, partition, bundle, request: request, id: requestID, firstSent: firstSent, now: now)
+    }
     let time = state.nextLoggedTime(now: now + wallOffset)
     let base = partition.replica.log.end
     let bundleNumber = UInt32(state.bundles.count - 1)
@@ -243,7 +246,7 @@ extension Shard {
     }
   }
 
-  private func refuse(_ rows: ArraySlice<RoutedRow>, _ request: Request, _ code: FailureCode) {
+  func refuse(_ rows: ArraySlice<RoutedRow>, _ request: Request, _ code: FailureCode) {
     for row in rows {
       request.outcomes[row.index].status = .retry
       request.outcomes[row.index].failure = code

@@ -29,7 +29,7 @@ extension Shard {
 
   /// Its decisions leave under the old id while there is somebody to send them.
   private func deliverAll(_ partition: Partition) {
-    let rest = partition.uncommitted.filter { $0.header.kind == .decided && $0.header.endOffset > partition.sinkCursor }
+    let rest = partition.uncommitted.filter { $0.header.kind.hasDecisions && $0.header.endOffset > partition.sinkCursor }
     while let held = partition.undelivered.popFirst() { deliver(held, partition) }
     for held in rest { deliver(held, partition) }
   }

@@ -13,7 +13,7 @@ extension Shard {
       guard let partition = partitions[parent], partition.replica.isServing, let record = partition.replica.record else { continue }
       switch command.action {
       case .prepare:
-        guard partition.state.seal == nil, record.version == version else { continue }
+        guard partition.state.seal == nil, record.version == version, isDrained(partition, now: now) else { continue }
         seal(partition, succession, now: now)
       case .abort:
         guard partition.state.seal?.succession.operation == succession.operation, record.version >= version else { continue }
@@ -134,6 +134,7 @@ extension Shard {
         guard !isWaiting else { continue }
       }
       for request in partition.takeWaiters() { fail(request, partition.id) }
+      endExchange(partition)
       giveUpCheckpoint(partition)
       partitions[partition.id] = nil
       seenEpochs[partition.id] = max(partition.replica.highestEpoch, record?.epoch ?? .none)

@@ -32,6 +32,12 @@ public final class Shard {
   public var wallOffset: Int64 = 0
   /// The bundle that the cluster map says decides.
   var wantedBundle: BundleID?
+  /// Who owns which keys in the whole cluster, by the map of this version (X).
+  var routes: [ExchangeRoute] = []
+  var routesVersion = MapVersion.none
+  var homes: Set<PartitionID> = []
+  /// Partitions whose exchange has something to carry out.
+  var exchangeDue: [Partition] = []
 
   // Requests under way; finished ones are reused.
   private var requests: [Request] = []
@@ -125,6 +131,7 @@ public final class Shard {
         if isBirth { report(part.partition.birth!.succession) }
       }
     }
+    settleExchanges(now: now)
   }
 
   /// A record that the log has voided says nothing, once it is on the disk, of the one that took its place: without
@@ -269,6 +276,7 @@ public final class Shard {
     if case .accepted(let matched) = appended.result, matched > partition.replica.log.end { return }  // no follower of this log
     partition.replica.received(appended, now: now, &actions)
     carryOut(on: partition, now: now)
+    settleExchanges(now: now)
   }
 
   /// Records of `range` are on their way to a follower (`Shard+Feeding`).
@@ -293,6 +301,7 @@ public final class Shard {
       partition.replica.tick(now: now, &actions)
       carryOut(on: partition, now: now)
     }
+    tickExchanges(now: now)
   }
 
   // MARK: Opening and recovery
@@ -352,7 +361,7 @@ public final class Shard {
       }
       switch action {
       case .committed(let end):
-        committed(end, partition)
+        committed(end, partition, now: now)
         // Its followers are to make the children at once, not with the next heartbeat.
         if partition.state.seal?.end == end { partition.replica.tellCommit(now: now, &actions) }
       case .persist(let epoch, let record): output.persists.append(.init(partition: partition.id, highestEpoch: epoch, record: record))
@@ -396,6 +405,7 @@ public final class Shard {
       case .steppedDown(let commit):
         partition.pause = nil
         for request in partition.takeWaiters() { fail(request, partition.id) }
+        endExchange(partition)
         // One that leads again at once keeps its whole log, and so what it has applied (R7).
         isClosing = partition.state.applied > commit && !planted(.keepDemotedState) && !actions[next...].contains { $0.isAssumption }
       }
@@ -405,7 +415,7 @@ public final class Shard {
     if isClosing { output.rebuilds.append(planted(.closeLate) ? rebuild(partition) : close(partition.id)) }
   }
 
-  private func committed(_ end: Offset, _ partition: Partition) {
+  private func committed(_ end: Offset, _ partition: Partition, now: Int64) {
     let isPrimary = partition.replica.primaryEpoch != nil
     if isPrimary {
       // In log order: the sinks pass over what lies below what they have taken.
@@ -426,10 +436,11 @@ public final class Shard {
         partition.isDelivered = false
       default: break
       }
-      guard held.header.kind == .decided, held.header.endOffset > partition.sinkCursor else { continue }
+      guard held.header.kind.hasDecisions, held.header.endOffset > partition.sinkCursor else { continue }
       if isPrimary { deliver(held, partition) } else { partition.undelivered.append(held) }
     }
     while let id = partition.popWaiter(upTo: end) { finishOne(id) }
+    if isPrimary { committedExchange(end, partition, now: now) }
     publishCheckpoint(partition)
     reviewSeal(partition)
     reviewPause(partition)
@@ -504,7 +515,7 @@ public final class Shard {
     let request = requests[id.rawValue]
     for index in request.outcomes.indices where request.outcomes[index].partition == partition {
       let outcome = request.outcomes[index]
-      guard outcome.status == .decided || outcome.status == .duplicate || outcome.isConflict else { continue }
+      guard outcome.status == .decided || outcome.status == .pending || outcome.status == .duplicate || outcome.isConflict else { continue }
       request.outcomes[index].status = .retry
       request.outcomes[index].failure = .fenced
     }

@@ -52,6 +52,11 @@ public struct ShardOutput {
   /// Sends whose records have left memory: to be read from the journal.
   public var catchUps: [CatchUp] = []
   public var answers: [(Appended, to: NodeID)] = []
+  /// The exchange's messages, also to this very node.
+  public var contributions: [(Contributions, to: NodeID)] = []
+  public var contributionReplies: [(ContributionReplies, to: NodeID)] = []
+  /// Decisions made in the second round, for the counters.
+  public var decidedLater: [Decision] = []
   public var proposals: [Proposal] = []
   public var deliveries: [Delivery] = []
   public var completed: [RequestID] = []
@@ -90,10 +95,12 @@ public struct ShardOutput {
   public init() {}
 
   public var isPending: Bool {
-    fatal != nil || fetchMap || !completed.isEmpty || !deliveries.isEmpty || !sends.isEmpty || !answers.isEmpty || !persists.isEmpty
+    fatal != nil || fetchMap || !contributions.isEmpty || !contributionReplies.isEmpty
+      || !decidedLater.isEmpty || !completed.isEmpty || !deliveries.isEmpty || !sends.isEmpty || !answers.isEmpty || !persists.isEmpty
       || !checkpoints.isEmpty || !publishes.isEmpty || !discards.isEmpty || !catchUps.isEmpty || !proposals.isEmpty || !rebuilds.isEmpty
       || !neededBundles.isEmpty
-      || !parts.isEmpty || !unborn.isEmpty || !successions.isEmpty || !retired.isEmpty || !departed.isEmpty || rotateSinks || !handOvers.isEmpty
+      || !parts.isEmpty || !unborn.isEmpty || !successions.isEmpty || !retired.isEmpty || !departed.isEmpty || rotateSinks
+      || !handOvers.isEmpty
       || !transfers.isEmpty || !checkpointReports.isEmpty
   }
 }

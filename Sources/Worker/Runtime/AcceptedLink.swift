@@ -25,7 +25,8 @@ final class AcceptedLink: LinkDelegate {
     case .append where isNode: route(payload, append: true)
     case .appended where isNode: route(payload, append: false)
     case .transferRead where isNode: serve(link, header, payload)
-    case .append, .appended, .transferRead:
+    case .contributions where isNode, .contributionReplies where isNode: route(exchange: header.kind, payload)
+    case .append, .appended, .transferRead, .contributions, .contributionReplies:
       link.send(Failure(.notAuthorized, "only workers replicate"), correlation: header.correlation)
     default:
       link.send(
@@ -72,6 +73,16 @@ final class AcceptedLink: LinkDelegate {
     } catch {
       link.send(Failure(.malformed, "the transfer's request can't be read: \(error)"), correlation: header.correlation)
     }
+  }
+
+  /// The same for the exchange's messages.
+  private func route(exchange kind: FrameKind, _ payload: RawSpan) {
+    guard payload.byteCount >= 4 else { return }
+    let partition = PartitionID(UInt32(littleEndian: payload.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt32.self)))
+    let owner = node.loops[node.loopIndex(of: partition)]
+    if owner === loop { return owner.received(exchange: kind, payload) }
+    let copy = payload.withUnsafeBytes { [UInt8]($0) }
+    owner.eventLoop.execute { owner.received(exchange: kind, copy.span.bytes) }
   }
 
   private func quarantine(_ link: Link, _ header: FrameHeader, _ payload: RawSpan) {

@@ -26,7 +26,7 @@ final class CheckpointRunner: @unchecked Sendable {
   func begin(_ image: PartitionImage) {
     let name = SnapshotStore.Name(partition: image.partition, offset: image.offset)
     let job = Job(name, SnapshotWriter(image, cluster: node.directory.identity.cluster), node.snapshots)
-    job.hasPieces = image.entities != nil
+    job.hasPieces = image.hasEntities
     jobs.append(job)
     job.pieces.append(nil)  // the beginning
     run(job)

@@ -135,11 +135,13 @@ struct DecisionLines {
     held.chunk.withRecord(held.range) { record in
       let payload = RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: record[LogRecord.headerSize...]))
       // The record was applied before it got here: it can be read.
-      guard let batch = try? DecidedBatch(reading: payload, rowCount: held.header.count), let text = text(batch.bundle) else { return }
-      ranges.removeAll(keepingCapacity: true)
-      guard (try? batch.locateTransactions(into: &ranges)) != nil else { return }
-      Self.append(
-        batch, held.header, text, ranges, withFeatures: withFeatures, features: &features, decisions: &decisions, alerts: &alerts)
+      if held.header.kind == .decidedLater {
+        guard let late = try? LateDecisions(reading: payload) else { return }
+        append(late.batch, held.header) { late.offset($0) }
+      } else {
+        guard let batch = try? DecidedBatch(reading: payload, rowCount: held.header.count) else { return }
+        append(batch, held.header) { held.header.baseOffset + $0 }
+      }
     }
     decisions.withUnsafeBytes { decisions in
       alerts.withUnsafeBytes { alerts in
@@ -149,9 +151,18 @@ struct DecisionLines {
     }
   }
 
+  private mutating func append(_ batch: borrowing DecidedBatch, _ header: LogRecord, offset: (Int) -> Offset) {
+    guard let text = text(batch.bundle) else { return }
+    ranges.removeAll(keepingCapacity: true)
+    guard (try? batch.locateTransactions(into: &ranges)) != nil else { return }
+    Self.append(
+      batch, header, text, ranges, offset: offset, withFeatures: withFeatures, features: &features, decisions: &decisions, alerts: &alerts)
+  }
+
   /// The parts are apart, so that fields may borrow the features while lines are added.
   private static func append(
-    _ batch: borrowing DecidedBatch, _ header: LogRecord, _ text: DecisionText, _ ranges: [Range<Int>], withFeatures: Bool,
+    _ batch: borrowing DecidedBatch, _ header: LogRecord, _ text: DecisionText, _ ranges: [Range<Int>], offset: (Int) -> Offset,
+    withFeatures: Bool,
     features: inout [Double], decisions: inout [UInt8], alerts: inout [UInt8]
   ) {
     for row in 0..<batch.rowCount {
@@ -159,7 +170,7 @@ struct DecisionLines {
       let transaction = batch.transaction(ranges[row])
       let isAlert = decision.verdict == .potentialFraud
       let plain = DecisionFields(
-        transactionID: transaction.id, card: transaction.card, partition: header.partition, offset: header.baseOffset + row,
+        transactionID: transaction.id, card: transaction.card, partition: header.partition, offset: offset(row),
         eventTime: transaction.eventTime, decidedTime: header.loggedTime, decision: decision)
       if !withFeatures { text.appendJSON(plain, to: &decisions) }
       guard withFeatures || isAlert else { continue }
@@ -168,7 +179,7 @@ struct DecisionLines {
         for i in 0..<batch.featureCount { features.append(raw.loadUnaligned(fromByteOffset: i * 8, as: Double.self)) }
       }
       let full = DecisionFields(
-        transactionID: transaction.id, card: transaction.card, partition: header.partition, offset: header.baseOffset + row,
+        transactionID: transaction.id, card: transaction.card, partition: header.partition, offset: offset(row),
         eventTime: transaction.eventTime, decidedTime: header.loggedTime, decision: decision, features: features.span)
       if withFeatures { text.appendJSON(full, to: &decisions) }
       if isAlert { text.appendJSON(full, to: &alerts) }

@@ -66,6 +66,12 @@ final class PeerLinks: @unchecked Sendable {
     ready(node)?.send(.appended) { appended.write(to: &$0) }
   }
 
+  /// A message that a payment waits for; it is sent again if it doesn't get through.
+  func send(_ kind: FrameKind, to node: NodeID, _ write: (inout WireWriter) -> Void) {
+    guard let link = peer(Key(node: node, isInteractive: true))?.link, link.isReady, link.isWritable else { return }
+    link.send(kind) { write(&$0) }
+  }
+
   /// Batches passed on to one worker and not answered yet.
   static let forwardsMax = 4_096
 

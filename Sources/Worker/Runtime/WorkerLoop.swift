@@ -27,6 +27,7 @@ final class WorkerLoop: @unchecked Sendable {
   /// Whether this worker follows others still.
   var takesLog = true
   private var isDrainScheduled = false
+  var isExchangeScheduled = false
   private var appendedBytes = 0
   private var ticks = 0
   /// Batches that came by HTTP and wait for rows to be decided.
@@ -253,6 +254,7 @@ final class WorkerLoop: @unchecked Sendable {
     for send in output.sends { peers.send(send) }
     for catchUp in output.catchUps { peers.catchUp(catchUp, self) }
     for (appended, node) in output.answers { peers.answer(appended, to: node) }
+    if !output.contributions.isEmpty || !output.contributionReplies.isEmpty || !output.decidedLater.isEmpty { exchange(output) }
     for proposal in output.proposals { node.session.propose(proposal, from: self) }
     if output.fetchMap { node.session.fetchMap() }
     for id in output.neededBundles { node.session.require(id) }
@@ -304,6 +306,7 @@ final class WorkerLoop: @unchecked Sendable {
     table = RoutingTable(map)
     peers.learned(map)
     shard.learned(map, owns: { node.loopIndex(of: $0) == index }, now: now())
+    shard.routed(map, now: now())
     if let active = map.activeBundle, let bundle = shard.bundle(active) { schema = bundle.schema }
     for call in calls.values { call.mapChanged() }
     drain()
