@@ -103,7 +103,7 @@ public struct SnapshotInspector {
     case .entities:
       summary.entityBytes += contents.count
       return ""
-    case .facts, .manifest: return ""
+    default: return ""
     }
   }
 
