@@ -6,8 +6,11 @@ import Wire
 /// bytes, at the same moment on which the replica calls itself prepared.
 extension Dictionary where Key == PartitionID, Value == RecoveredPartition {
   /// A `born` record, in the place in which the journal has it.
+  ///
+  /// Its parents' logs may have been cut: then it was not needed any more, and the journal has its end too. That it has is seen when
+  /// everything has been replayed (`RecoveredPartition.finish`).
   mutating func replayBirth(
-    _ header: LogRecord, _ record: UnsafeRawBufferPointer, sinkCursor: Offset, bundle: (BundleID) -> Bundle?
+    _ header: LogRecord, _ record: UnsafeRawBufferPointer, dedupHorizon: Int64, sinkCursor: Offset, bundle: (BundleID) -> Bundle?
   ) throws(ApplyError) {
     // Known from a later snapshot.
     guard self[header.partition] == nil else { return }
@@ -19,7 +22,9 @@ extension Dictionary where Key == PartitionID, Value == RecoveredPartition {
     var parts: [PartitionState] = []
     var needs: [Birth.Need] = []
     for parent in succession.parents {
-      guard self[parent] != nil else { throw .unreadable(id, .zero, "it took the place of \(parent), which this journal has not got") }
+      guard self[parent]?.isReadable == true else {
+        return self[id] = RecoveredPartition(id: id, dedupHorizon: dedupHorizon, sinkCursor: sinkCursor, lacks: .zero)
+      }
       let snapshots = self[parent]!.snapshots
       needs.append(Birth.Need(parent: parent, from: snapshots.count > 1 ? snapshots[0] : .zero))
       // Sealed once, and not any more: nothing came of this child.

@@ -46,6 +46,15 @@ public struct RecoveredPartition {
     lastCheckpointAt = snapshot?.header.loggedTime
   }
 
+  /// One whose beginning can't be read any more.
+  init(id: PartitionID, dedupHorizon: Int64, sinkCursor: Offset, lacks gap: Offset) {
+    self.init(id: id, dedupHorizon: dedupHorizon, sinkCursor: sinkCursor)
+    self.gap = gap
+  }
+
+  /// Whether nothing of the log is missing so far.
+  var isReadable: Bool { gap == nil }
+
   /// Records from here on are in the journal.
   public var logStart: Offset {
     if birth != nil, base == .zero { return PartitionState.birthEnd }

@@ -57,7 +57,7 @@ struct PartitionReader {
     try reader.forEach { header, bytes in
       try bytes.withUnsafeBytes { bytes in
         switch header.kind {
-        case .born: try partitions.replayBirth(header, bytes, sinkCursor: sinkCursor, bundle: bundle)
+        case .born: try partitions.replayBirth(header, bytes, dedupHorizon: dedupHorizon, sinkCursor: sinkCursor, bundle: bundle)
         case .unborn: partitions[header.partition] = nil
         default:
           let new = RecoveredPartition(id: header.partition, dedupHorizon: dedupHorizon, sinkCursor: sinkCursor)

@@ -121,7 +121,9 @@ extension WorkerNode {
       system: system
     ) { header, record, position in
       if header.kind == .born {
-        try partitions.replayBirth(header, record, sinkCursor: outbox.cursor(of: header.partition)) { try? bundles.bundle($0) }
+        try partitions.replayBirth(
+          header, record, dedupHorizon: config.dedupHorizon, sinkCursor: outbox.cursor(of: header.partition)
+        ) { try? bundles.bundle($0) }
         return
       }
       if header.kind == .unborn { return partitions[header.partition] = nil }
