@@ -90,6 +90,7 @@ extension Aggregate {
   var mayBeMissing: Bool {
     switch self {
     case .statistic(.count, _, _), .statistic(.sum, _, _), .distinct, .own(.amount), .own(.hour), .own(.dayOfWeek): false
+    case .calendar(let calendar): if case .field = calendar.place { true } else { false }
     default: true
     }
   }
