@@ -84,10 +84,10 @@ public enum Aggregate: Sendable, Hashable {
   case changed(EventField)
   case own(OwnField)
   case calendar(Calendar)
-  /// Kilometres from the last place of the card, as the crow flies.
-  case distance
+  /// Kilometres from the last place of the card, as the crow flies; missing if that is `length` ms back or older.
+  case distance(length: Int64)
   /// That distance by the time since, km/h; a second at least counts as passed.
-  case speed
+  case speed(length: Int64)
   /// Numerator / the feature's value; missing where that is 0 or missing.
   case ratio(Numerator, by: Int)
 }

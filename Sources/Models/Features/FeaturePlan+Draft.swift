@@ -68,7 +68,9 @@ struct PlanDraft {
       if filter != nil, let length { reachMax = max(reachMax, length) }
       add(filter)
     case .last(let field), .changed(let field): fields.insert(field)
-    case .distance, .speed: fields.insert(.location)
+    case .distance(let length), .speed(let length):
+      fields.insert(.location)
+      reachMax = max(reachMax, length)
     case .lastAmount, .own, .ratio, .calendar: break
     }
   }
@@ -256,8 +258,11 @@ struct PlanDraft {
     case .last(let field): previousSteps.append(FeaturePlan.Step(code: .last, field: field, output: output))
     case .lastAmount: previousSteps.append(FeaturePlan.Step(code: .lastAmount, field: .country, output: output))
     case .changed(let field): previousSteps.append(FeaturePlan.Step(code: .changed, field: field, output: output))
-    case .distance: previousSteps.append(FeaturePlan.Step(code: .distance, field: .location, output: output))
-    case .speed: previousSteps.append(FeaturePlan.Step(code: .speed, field: .location, output: output))
+    case .distance(let length), .speed(let length):
+      var step = FeaturePlan.Step(code: .distance, field: .location, output: output)
+      if case .speed = aggregate { step = FeaturePlan.Step(code: .speed, field: .location, output: output) }
+      step.length = length
+      previousSteps.append(step)
     case .calendar(let calendar): emit(calendar, output: output, features.zones)
     case .own(.extra(let field)): extraSteps.append((field, output))
     case .own(.amount): ownSteps.append(FeaturePlan.Step(code: .amount, field: .country, output: output))

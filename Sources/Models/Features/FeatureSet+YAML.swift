@@ -135,13 +135,15 @@ private struct FeatureParser {
       try allow(word == "night" ? ["zone", "zone_of", "from", "to"] : ["zone", "zone_of"], in: entry, aggregate: word)
       return .calendar(Calendar(part: try part(word, entry), place: try place(entry)))
     case "distance", "speed":
-      try allow([], in: entry, aggregate: word)
+      try allow(["window"], in: entry, aggregate: word)
       guard schema.coordinates != nil else {
         throw node.error(
           "the schema has no coordinates to measure from",
           suggestion: "Declare them in schema.yaml, as in 'coordinates: {latitude: lat, longitude: lon}'.")
       }
-      return word == "distance" ? .distance : .speed
+      let length = try entry["window"].map { n throws(DefinitionError) in try Self.length(n) } ?? 86_400_000
+      try checkRetention(length, entry["window"] ?? node)
+      return word == "distance" ? .distance(length: length) : .speed(length: length)
     default:
       let known = [
         "count", "sum", "mean", "min", "max", "stddev", "zscore", "distinct", "is_new", "seconds_since_last",

@@ -28,7 +28,7 @@ extension Ring {
       let stored = value(plan.columns[plan.columnOfField[Int(step.field.rawValue)]], index)
       let own = event[step.field]
       return stored == 0 || own == 0 ? .nan : stored == own ? 0 : 1
-    case .distance, .speed: return distance(step.code, event, index, plan)
+    case .distance, .speed: return distance(step, event, index, plan)
     default: preconditionFailure("not a step of the event before")
     }
   }
@@ -38,7 +38,7 @@ extension Ring {
 
   /// From the last place of the card among its last 64 events.
   private func distance(
-    _ code: FeaturePlan.Code, _ event: borrowing IncomingEvent, _ last: Int, _ plan: FeaturePlan
+    _ step: FeaturePlan.Step, _ event: borrowing IncomingEvent, _ last: Int, _ plan: FeaturePlan
   ) -> Double {
     let own = event[.location]
     if own == 0 { return .nan }
@@ -47,8 +47,10 @@ extension Ring {
     while index >= start, index > last - Self.placesMax {
       let place = value(column, index)
       if place != 0 {
+        let elapsed = event.time - time(index)
+        guard elapsed < step.length else { return .nan }
         let kilometres = Location.kilometres(place, own)
-        return code == .distance ? kilometres : kilometres * 3_600_000 / Double(max(event.time - time(index), 1_000))
+        return step.code == .distance ? kilometres : kilometres * 3_600_000 / Double(max(elapsed, 1_000))
       }
       index -= 1
     }
