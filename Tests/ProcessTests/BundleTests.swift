@@ -107,7 +107,8 @@ import Testing
   func parity() throws {
     let bundle = try write(Self.files, to: "good")
     let (input, labels) = ("\(directory)/t.ndjson", "\(directory)/l.csv")
-    _ = try run("generate", "--transactions", "6000", "--seed", "5", "--fraud-rate", "0.05", "--cards", "60", "--out", input, "--labels", labels)
+    _ = try run("generate", "--transactions", "6000", "--seed", "5", "--fraud-rate", "0.05", "--cards", "100", "--days", "5", "--out", input, "--labels",
+      labels)
     let cluster = try TestCluster(workers: 1, partitions: 3, replicas: 1)
     _ = try run("bundle", "activate", bundle, "--cluster", cluster.directory, "--wait")
     let decisions = "\(directory)/d.ndjson"
