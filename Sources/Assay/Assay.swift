@@ -14,7 +14,9 @@ struct Assay: AsyncParsableCommand {
           DevCommand.self, ClusterCommand.self, NodeCommand.self, PartitionCommand.self, OperationCommand.self, AuditCommand.self,
           BundleCommand.self, CertsCommand.self, InspectCommand.self,
         ]),
-      CommandGroup(name: "Data", subcommands: [
+      CommandGroup(
+        name: "Data",
+        subcommands: [
           SubmitCommand.self, GenerateCommand.self, TrainCommand.self, BacktestCommand.self, ExportCommand.self, DemoCommand.self,
         ]),
     ])

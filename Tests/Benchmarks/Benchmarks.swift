@@ -8,7 +8,8 @@ struct Benchmarks: AsyncParsableCommand {
     commandName: "assay-bench", abstract: "Benchmarks of Assay. Timings are of this machine at this moment: trust ratios.",
     discussion: "Run it as ops/bench/run, which builds it and the assay program that `cluster` and `latency` start.",
     subcommands: [
-      AllBench.self, EngineBench.self, ScoringBench.self, WindowsBench.self, RulesBench.self, ListsBench.self, ClusterBench.self, LatencyBench.self, InteractiveBench.self,
+      AllBench.self, EngineBench.self, ScoringBench.self, WindowsBench.self, RulesBench.self, ListsBench.self, ClusterBench.self,
+      LatencyBench.self, InteractiveBench.self,
       MemoryBench.self,
     ],
     defaultSubcommand: AllBench.self)

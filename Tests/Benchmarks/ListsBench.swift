@@ -91,7 +91,9 @@ struct ListsBench: ParsableCommand {
     return median(rounds)
   }
 
-  private static func bundle(_ lists: [(name: String, type: String, lines: String)], features: String? = nil, rules: String? = nil) throws -> Bundle {
+  private static func bundle(_ lists: [(name: String, type: String, lines: String)], features: String? = nil, rules: String? = nil) throws
+    -> Bundle
+  {
     var files: [String: [UInt8]] = [:]
     var yaml = "version: 1\nname: lists\n"
     if let features {

@@ -17,7 +17,8 @@ struct BundleDifferenceTests {
     }
     func rules(_ mode: String, _ id: String) -> String {
       BundleRulesTests.rules([
-        "{id: kept, when: tx.amount > 1.0, reason: KEPT, action: review, mode: \(mode)}", "{id: \(id), when: tx.amount > 2.0, reason: X, score: 1}",
+        "{id: kept, when: tx.amount > 1.0, reason: KEPT, action: review, mode: \(mode)}",
+        "{id: \(id), when: tx.amount > 2.0, reason: X, score: 1}",
       ])
     }
     func made(_ files: [String: String]) throws -> (bundle: Bundle, archive: BundleArchive) {

@@ -58,7 +58,8 @@ struct BundleSignatureTests {
     var archive = BundleRulesTests.archive([:])
     let signature = try BundleSignature(signing: archive, with: key)
     for (file, part) in [
-      (Array(signature.file.dropLast()), "no signature, or one of a later version"), ([2] + signature.file.dropFirst(), "later version"), ([], "later"),
+      (Array(signature.file.dropLast()), "no signature, or one of a later version"), ([2] + signature.file.dropFirst(), "later version"),
+      ([], "later"),
     ] {
       archive.files[signature.path] = file
       #expect(try Self.refusal(archive, [key])?.contains(part) == true)

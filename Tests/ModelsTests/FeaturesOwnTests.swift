@@ -22,7 +22,8 @@ struct FeaturesOwnTests {
     func header(_ counts: [UInt8]) -> [UInt8] { Array("TZif2".utf8) + [UInt8](repeating: 0, count: 15) + counts.flatMap { [0, 0, 0, $0] } }
     let kind: [UInt8] = [0, 0, 0x1C, 0x20, 0, 0]
     let name = Array("EET\0".utf8)
-    return header([0, 0, 0, 0, 1, 4]) + kind + name + header([0, 0, 0, 0, 1, 4]) + kind + name + Array("\nEET-2EEST,M3.5.0/3,M10.5.0/4\n".utf8)
+    return header([0, 0, 0, 0, 1, 4]) + kind + name + header([0, 0, 0, 0, 1, 4]) + kind + name
+      + Array("\nEET-2EEST,M3.5.0/3,M10.5.0/4\n".utf8)
   }()
 
   static func zones() throws -> ZoneTable {
@@ -112,7 +113,8 @@ struct FeaturesOwnTests {
     var worst = 0.0
     for step in 0..<20_000 {
       let a = (angle(90), angle(180))
-      let b = step % 3 == 0 ? (a.0 + angle(0.001), a.1 + angle(0.001)) : step % 3 == 1 ? (-a.0 + angle(0.01), a.1 + 180) : (angle(90), angle(180))
+      let b =
+        step % 3 == 0 ? (a.0 + angle(0.001), a.1 + angle(0.001)) : step % 3 == 1 ? (-a.0 + angle(0.01), a.1 + 180) : (angle(90), angle(180))
       let (p, q) = (Location.packed(latitude: a.0, longitude: a.1), Location.packed(latitude: b.0, longitude: b.1))
       guard p != 0, q != 0 else { continue }
       func radians(_ x: Double) -> Double { (x * 1e7).rounded() * .pi / 1_800_000_000 }
@@ -132,7 +134,8 @@ struct FeaturesOwnTests {
     let set = try Self.features([
       "name: c, aggregate: ratio, of: b, by: a", "name: b, aggregate: ratio, of: amount, by: a", "name: a, aggregate: count, window: 1h",
     ])
-    #expect(try Self.rows(set, [Event(time: "2026-01-05T10:00:00Z"), Event(time: "2026-01-05T10:00:00Z")]) == [[100, 100, 1], [25, 50, 2]])
+    #expect(
+      try Self.rows(set, [Event(time: "2026-01-05T10:00:00Z"), Event(time: "2026-01-05T10:00:00Z")]) == [[100, 100, 1], [25, 50, 2]])
   }
 
   @Test func mistakesAreNamed() {
@@ -146,7 +149,10 @@ struct FeaturesOwnTests {
       }
     }
     #expect(
-      message(["name: a, aggregate: ratio, of: amount, by: b", "name: b, aggregate: ratio, of: c, by: d", "name: c, aggregate: ratio, of: amount, by: a", "name: d, aggregate: hour"])
+      message([
+        "name: a, aggregate: ratio, of: amount, by: b", "name: b, aggregate: ratio, of: c, by: d",
+        "name: c, aggregate: ratio, of: amount, by: a", "name: d, aggregate: hour",
+      ])
         == "features[0]: the feature is computed from itself: 'a', by 'b', by 'c', by 'a'")
     #expect(
       message(["name: a, aggregate: sum, window: 30d, lag: 61d"], "retention: 90d\n")

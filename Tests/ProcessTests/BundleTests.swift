@@ -61,7 +61,8 @@ import Testing
     files["rules/a.yaml"] = files["rules/a.yaml"]!.replacing("card.count_1h", with: "card.count_1hr").replacing("decline", with: "declin")
     let bundle = try write(files, to: "bad")
     let told = try run("bundle", "check", bundle, fails: true)
-    #expect(told.contains("bad/rules/a.yaml:3:23: rule 'burst': there is no variable 'card.count_1hr'. Did you mean 'card.count_1h'?"), "\(told)")
+    #expect(
+      told.contains("bad/rules/a.yaml:3:23: rule 'burst': there is no variable 'card.count_1hr'. Did you mean 'card.count_1h'?"), "\(told)")
     #expect(told.contains("'declin' is not a known action. Did you mean 'decline'?") && told.contains("has 2 mistakes"), "\(told)")
     #expect(try run("bundle", "build", bundle, "--out", "\(directory)/bad.bundle", fails: true).contains("has 2 mistakes"))
     files = Self.files
@@ -97,7 +98,9 @@ import Testing
     let place = try #require(bytes.indices.first { bytes[$0...].starts(with: "action: review".utf8) })
     bytes.replaceSubrange(place..<place + 14, with: "action: revieu".utf8)
     try Data(bytes).write(to: URL(fileURLWithPath: "\(directory)/forged.bundle"))
-    #expect(try run("bundle", "inspect", "\(directory)/forged.bundle", "--trust", "\(directory)/release.pub", fails: true).contains("NOT OF THESE CONTENTS"))
+    #expect(
+      try run("bundle", "inspect", "\(directory)/forged.bundle", "--trust", "\(directory)/release.pub", fails: true).contains(
+        "NOT OF THESE CONTENTS"))
     try Data(bytes.dropLast(40)).write(to: URL(fileURLWithPath: "\(directory)/cut.bundle"))
     let cut = try run("bundle", "inspect", "\(directory)/cut.bundle", fails: true)
     #expect(cut.contains("file        bundle.yaml") && cut.contains("damaged"), "\(cut)")
@@ -107,7 +110,9 @@ import Testing
   func parity() throws {
     let bundle = try write(Self.files, to: "good")
     let (input, labels) = ("\(directory)/t.ndjson", "\(directory)/l.csv")
-    _ = try run("generate", "--transactions", "6000", "--seed", "5", "--fraud-rate", "0.05", "--cards", "100", "--days", "5", "--out", input, "--labels",
+    _ = try run(
+      "generate", "--transactions", "6000", "--seed", "5", "--fraud-rate", "0.05", "--cards", "100", "--days", "5", "--out", input,
+      "--labels",
       labels)
     let cluster = try TestCluster(workers: 1, partitions: 3, replicas: 1)
     _ = try run("bundle", "activate", bundle, "--cluster", cluster.directory, "--wait")

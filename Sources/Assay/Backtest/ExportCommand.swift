@@ -17,12 +17,15 @@ struct ExportCommand: AsyncParsableCommand {
   @OptionGroup(title: "Input") var input: ReplayOptions
   @Option(help: ArgumentHelp("Labels (transaction_id,label): add a column 'label'.", valueName: "L.csv")) var labels: String?
   @Option(help: ArgumentHelp("Write here: CSV, or NDJSON by the name's end.", valueName: "F.csv|F.ndjson")) var out: String?
-  @Option(help: ArgumentHelp("Decisions with features of a cluster, to compare the digest with.", valueName: "D.ndjson")) var online: String?
+  @Option(help: ArgumentHelp("Decisions with features of a cluster, to compare the digest with.", valueName: "D.ndjson")) var online:
+    String?
   @Flag(help: "Replace the file if it exists.") var force = false
 
   func validate() throws {
     guard features else { throw ValidationError("say what to export: --features") }
-    guard out != nil || online != nil else { throw ValidationError("say where to: --out F.csv, or what to compare with: --online D.ndjson") }
+    guard out != nil || online != nil else {
+      throw ValidationError("say where to: --out F.csv, or what to compare with: --online D.ndjson")
+    }
   }
 
   func run() async throws {
@@ -44,7 +47,8 @@ struct ExportCommand: AsyncParsableCommand {
       try file?.commit()
       var digest = FeatureDigest()
       for shard in shards { digest.add(shard.digest) }
-      print("exported    \(NumberText.grouped(digest.count)) transactions, \(source.features.count) features of \(source.name) (\(source.id))")
+      print(
+        "exported    \(NumberText.grouped(digest.count)) transactions, \(source.features.count) features of \(source.name) (\(source.id))")
       if let bad = outcome.firstBadLine {
         print("unreadable  \(NumberText.grouped(outcome.badLines)) lines; line \(bad.number): \(bad.rejection)")
       }

@@ -9,7 +9,8 @@ public struct BundleDifference {
   public init(_ old: (bundle: Bundle, archive: BundleArchive), _ new: (bundle: Bundle, archive: BundleArchive)) {
     let (a, b) = (old.bundle, new.bundle)
     change("name", a.name, b.name)
-    compare("field", a.schema.fields.map { ($0.name, ["type": "\($0.kind)", "required": "\($0.isRequired)"]) },
+    compare(
+      "field", a.schema.fields.map { ($0.name, ["type": "\($0.kind)", "required": "\($0.isRequired)"]) },
       b.schema.fields.map { ($0.name, ["type": "\($0.kind)", "required": "\($0.isRequired)"]) })
     change("future_tolerance", "\(a.schema.futureTolerance) ms", "\(b.schema.futureTolerance) ms")
     change("allowed_lateness", "\(a.features.allowedLateness) ms", "\(b.features.allowedLateness) ms")

@@ -86,7 +86,8 @@ public struct BundleTrust: Sendable {
       }
       return
     }
-    throw BundleRefusal("the bundle is signed by \(signatures.map(\.key.description).joined(separator: ", ")), which is not trusted here: \(advice)")
+    throw BundleRefusal(
+      "the bundle is signed by \(signatures.map(\.key.description).joined(separator: ", ")), which is not trusted here: \(advice)")
   }
 }
 

@@ -128,6 +128,7 @@ final class FeaturePlan {
   let extraSteps: [(field: Int, output: Int)]
   let calendarSteps: [CalendarStep]
   let calendarZones: CalendarZones
+  let coordinates: Schema.Coordinates?
 
   let featureCount: Int
   /// Bit per `EventField` that needs hashing.
@@ -165,6 +166,7 @@ final class FeaturePlan {
     ownSteps = Self.stored(draft.ownSteps)
     extraSteps = draft.extraSteps.sorted { $0.field < $1.field }
     calendarSteps = draft.calendarSteps
+    coordinates = features.coordinates
     calendarZones = CalendarZones(features.zones)
     featureCount = features.count
     hashedFields = draft.columns.reduce(0) { $1.field.isHashed ? $0 | 1 << $1.field.rawValue : $0 }
