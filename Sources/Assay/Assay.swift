@@ -14,6 +14,10 @@ struct Assay: AsyncParsableCommand {
           DevCommand.self, ClusterCommand.self, NodeCommand.self, PartitionCommand.self, OperationCommand.self, AuditCommand.self,
           BundleCommand.self, CertsCommand.self, InspectCommand.self,
         ]),
-      CommandGroup(name: "Data", subcommands: [SubmitCommand.self, GenerateCommand.self, TrainCommand.self, DemoCommand.self]),
+      CommandGroup(
+        name: "Data",
+        subcommands: [
+          SubmitCommand.self, GenerateCommand.self, TrainCommand.self, BacktestCommand.self, ExportCommand.self, DemoCommand.self,
+        ]),
     ])
 }

@@ -8,7 +8,8 @@ struct Benchmarks: AsyncParsableCommand {
     commandName: "assay-bench", abstract: "Benchmarks of Assay. Timings are of this machine at this moment: trust ratios.",
     discussion: "Run it as ops/bench/run, which builds it and the assay program that `cluster` and `latency` start.",
     subcommands: [
-      AllBench.self, EngineBench.self, ScoringBench.self, RulesBench.self, ClusterBench.self, LatencyBench.self, InteractiveBench.self,
+      AllBench.self, EngineBench.self, ScoringBench.self, WindowsBench.self, RulesBench.self, ListsBench.self, ClusterBench.self,
+      LatencyBench.self, InteractiveBench.self,
       MemoryBench.self,
     ],
     defaultSubcommand: AllBench.self)
@@ -27,7 +28,9 @@ struct AllBench: AsyncParsableCommand {
     figures += try EngineBench.parse([]).measure()
     let scoring = try ScoringBench.parse(peer.python.map { ["--python", $0] } ?? [])
     figures += try scoring.measure()
+    figures += try WindowsBench.parse([]).measure()
     figures += try RulesBench.parse([]).measure()
+    figures += try ListsBench.parse([]).measure()
     figures += try await ClusterBench.parse(["--seconds", "8"]).measure()
     figures += try await LatencyBench.parse(["--seconds", "15"]).measure()
     print(title: "summary")

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Models
 import NIOCore
 import NIOPosix
 import Testing
@@ -16,11 +17,14 @@ import Wire
     return CoordinatorConfig(data: directory, policy: policy)
   }
 
-  static func start(_ directory: String, workers: Int = 1, name: String = "assay") async throws -> Coordinator {
+  static func start(
+    _ directory: String, workers: Int = 1, name: String = "assay", trusted: [String] = []
+  ) async throws -> Coordinator {
     var logger = Logger(label: "test")
     logger.logLevel = .error
     var config = config(directory, workers: workers)
     config.clusterName = name
+    config.trustedBundleKeys = BundleKeyFiles(paths: trusted)
     return try await Coordinator.start(
       config, logger: logger, random: { .random(in: 1...UInt64.max) }, onStop: { Issue.record("stopped: \($0)") })
   }
@@ -85,6 +89,31 @@ import Wire
     #expect(try await client.ask(TestMessages.join("c1"), for: Failure.self).code == .notAuthorized)
     let status = try await client.ask(StatusRequest(), for: Status.self)
     #expect(status.map.activeBundle == id, "without workers there is nobody to wait for")
+    await coordinator.shutdown()
+  }
+
+  @Test func `with trusted keys, only a bundle that one of them has signed is taken`() async throws {
+    let directory = Self.temporary()
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let (own, other) = (try SigningKey.create(), try SigningKey.create())
+    try CertificateFile.write(own.publicPEM, to: "\(directory)/own.pub", isSecret: false)
+    let coordinator = try await Self.start("\(directory)/data", trusted: ["\(directory)/own.pub"])
+    let admin = try await Peer.connect(to: coordinator, role: .admin, name: "a1")
+    func publish(_ archive: BundleArchive) -> PublishBundle {
+      let contents = archive.encode()
+      return PublishBundle(bundle: BundleID(contents: contents), step: .storeAndActivate, contents: contents)
+    }
+    var archive = BundleArchive(files: ["bundle.yaml": Array("version: 1\nname: b\n".utf8)])
+    let unsigned = try await admin.ask(publish(archive), for: Failure.self)
+    #expect(unsigned.code == .notAuthorized && unsigned.message.contains("is not signed"))
+    let foreign = try BundleSignature(signing: archive, with: other)
+    archive.files[foreign.path] = foreign.file
+    #expect(try await admin.ask(publish(archive), for: Failure.self).message.contains("not trusted"))
+    #expect(try await admin.ask(StatusRequest(), for: Status.self).map.activeBundle == nil)
+    let signature = try BundleSignature(signing: archive, with: own)
+    archive.files[signature.path] = signature.file
+    #expect(try await admin.ask(publish(archive), for: BundlePublished.self).bundle == BundleID(contents: archive.encode()))
     await coordinator.shutdown()
   }
 

@@ -183,6 +183,13 @@ struct BundleRulesTests {
     #expect(decision.action == .decline && decision.verdict == .potentialFraud && decision.score == 0.25)
     #expect(rig.bundle.reasons(of: decision) == ["BLOCKED", "WATCHED", "SMALL", "ONE"])
     #expect(rig.texts(decision, record) == ["pays 123.45 EUR, from ?", "", "", "the first in an hour"])
+    var line = Array("{\"a\":1}\n".utf8)
+    record.withUnsafeBytes { bytes in
+      rig.rows.withUnsafeBufferPointer { rig.bundle.appendReasonTexts(of: decision, bytes, row: $0, toLine: &line) }
+    }
+    #expect(
+      String(decoding: line, as: UTF8.self)
+        == "{\"a\":1,\"reason_texts\":[\"pays 123.45 EUR, from ?\",\"\",\"\",\"the first in an hour\"]}\n")
     // A score of rules alone reaches the threshold.
     let mild = rig.decide(Self.transaction { $0.amount = 200 })
     #expect(mild.action == .review && rig.bundle.reasons(of: mild).first == "WATCHED")

@@ -69,7 +69,7 @@ struct FeaturesDefinitionTests {
       "features[0].of: 'merchant' is not a known field with a numeric value"
     ),
     ("- {name: a, aggregate: sum, of: mcc, window: 1h}", "features[0].of: 'sum' is of the amount"),
-    ("- {name: a, aggregate: ratio, of: amount, by: a}", "features[0].by: 'a' is declared later"),
+    ("- {name: a, aggregate: ratio, of: amount, by: a}", "features[0]: the feature is computed from itself: 'a', by 'a'"),
     ("- {name: a, aggregate: ratio, of: amount, by: b}", "features[0].by: there is no feature 'b'"),
     ("- {name: a, aggregate: seconds_since_last, where: {channel: atm}}", "features[0]: the key 'window' is missing"),
     ("- {name: a, aggregate: count, window: 1h, where: {}}", "features[0].where: states no condition"),

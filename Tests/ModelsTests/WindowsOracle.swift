@@ -60,7 +60,7 @@ struct Payment {
     case .terminal: UInt64(terminal)
     case .device: UInt64(device)
     case .card: UInt64(card) + 1
-    case .entryMode, .ip, .customer: 0
+    case .entryMode, .ip, .customer, .location: 0
     }
   }
 }
@@ -129,7 +129,7 @@ struct WindowsOracle {
     case .own(.hour): return Double(payment.time / 3_600_000 % 24)
     case .own(.dayOfWeek): return Double((payment.time / 86_400_000 + 3) % 7)
     case .own(.code(let field)): return payment.value(field) == 0 ? .nan : field.number(payment.value(field))
-    case .own(.extra): return .nan
+    case .own(.extra), .calendar, .distance, .speed: return .nan
     case .ratio(let numerator, let divisor):
       let bottom = earlier[divisor]
       if bottom == 0 || bottom.isNaN { return .nan }

@@ -8,7 +8,9 @@ import Wire
 struct BundleCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bundle", abstract: "Policy bundles: schema, features, model, thresholds and reasons, in one immutable piece.",
-    subcommands: [Check.self, Build.self, Activate.self, Status.self])
+    subcommands: [
+      Check.self, Test.self, Build.self, Key.self, Sign.self, Inspect.self, Diff.self, Activate.self, Status.self,
+    ])
 
   struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,7 +26,9 @@ struct BundleCommand: AsyncParsableCommand {
   }
 
   struct Build: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Put a bundle's directory into one file. The same files give the same bytes.")
+    static let configuration = CommandConfiguration(
+      abstract: "Put a bundle's directory into one file. The same files give the same bytes.",
+      discussion: "A bundle with a mistake, or with a test that fails, is not built.")
     @Argument(help: "A bundle's directory.") var directory: String
     @Option(help: ArgumentHelp("Write the file here.", valueName: "F.bundle")) var out: String
     @Flag(help: "Replace the file if it exists.") var force = false
@@ -32,6 +36,7 @@ struct BundleCommand: AsyncParsableCommand {
     func run() async throws {
       try await orOneLine {
         let source = try BundleSource(checking: directory)
+        try source.runTests(named: directory, verbose: false)
         try FreshFile.write(source.contents, to: out, replacing: force)
         print("\(out): \(source.bundle.name), id \(source.bundle.id), \(NumberText.bytes(source.contents.count))")
       }

@@ -40,6 +40,18 @@ struct BundleSource {
     }
   }
 
+  /// What can be read of a bundle's file, and why not the rest.
+  static func readable(_ path: String) throws -> (archive: BundleArchive, problem: String?) {
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), !isDirectory.boolValue else {
+      return (try archive(path), nil)
+    }
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw OneLine("can't read \(path): \(String(cString: strerror(errno)))")
+    }
+    return BundleArchive.readable([UInt8](data))
+  }
+
   private static func archive(_ path: String) throws -> BundleArchive {
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {

@@ -29,5 +29,6 @@ struct LabelFile {
 
   private static func trimmed(_ cell: Data) -> Data { cell.last == UInt8(ascii: "\r") ? cell.dropLast() : cell }
 
-  func contains(_ id: [UInt8]) -> Bool { frauds.contains(String(decoding: id, as: UTF8.self)) }
+  func contains(_ id: [UInt8]) -> Bool { contains(String(decoding: id, as: UTF8.self)) }
+  func contains(_ id: String) -> Bool { frauds.contains(id) }
 }

@@ -1,5 +1,5 @@
 /// A time zone: its distance from UTC at any moment.
-public struct Zone: Sendable {
+public struct Zone: Sendable, Hashable {
   /// Ascending, in seconds since the epoch.
   let transitions: [Int64]
   /// Seconds east of UTC from the transition of the same index on.
@@ -9,10 +9,12 @@ public struct Zone: Sendable {
   /// Behind the last transition.
   let rule: ZoneRule?
 
+  public static let utc = fixed(0)
+
   static func fixed(_ distance: Int64) -> Zone { Zone(transitions: [], distances: [], first: distance, rule: nil) }
 
   /// Seconds east of UTC.
-  func distance(at seconds: Int64) -> Int64 {
+  public func distance(at seconds: Int64) -> Int64 {
     guard let last = transitions.last else { return rule?.distance(at: seconds) ?? first }
     if seconds >= last { return rule?.distance(at: seconds) ?? distances[distances.count - 1] }
     var low = 0
@@ -25,7 +27,7 @@ public struct Zone: Sendable {
   }
 
   /// `+11:00`, `-02:30`, `02:00`, `UTC`; nil for anything else.
-  static func numeric(_ text: String) -> Zone? {
+  public static func numeric(_ text: String) -> Zone? {
     if text == "UTC" || text == "Z" || text == "GMT" { return fixed(0) }
     var scanner = DigitScanner(text)
     let sign: Int64 = scanner.take("-") ? -1 : 1
@@ -38,7 +40,7 @@ public struct Zone: Sendable {
 
 /// The zones with names that expressions may use. What a rule decides may not depend on the files of the machine that it
 /// happens to run on (R14), so their data belongs to whoever builds the program and travels with it.
-public struct ZoneTable: Sendable {
+public struct ZoneTable: Sendable, Hashable {
   private var zones: [String: Zone] = [:]
 
   public init() {}
@@ -51,7 +53,7 @@ public struct ZoneTable: Sendable {
   public var names: [String] { zones.keys.sorted() }
 
   /// Distances such as `+02:00` are always known.
-  func zone(_ name: String) -> Zone? { zones[name] ?? Zone.numeric(name) }
+  public func zone(_ name: String) -> Zone? { zones[name] ?? Zone.numeric(name) }
 }
 
 public struct ZoneError: Error, Sendable, CustomStringConvertible {

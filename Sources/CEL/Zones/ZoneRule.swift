@@ -1,18 +1,18 @@
 /// What a zone does every year: the POSIX rule at the end of a TZif file, such as `CET-1CEST,M3.5.0,M10.5.0/3`.
-struct ZoneRule: Sendable {
+struct ZoneRule: Sendable, Hashable {
   /// Seconds east of UTC.
   var standard: Int64
   var summer: Summer?
 
-  struct Summer: Sendable {
+  struct Summer: Sendable, Hashable {
     var distance: Int64
     var begins: Day
     var ends: Day
   }
 
   /// A day of the year and a time of its local clock.
-  struct Day: Sendable {
-    enum Kind: Sendable {
+  struct Day: Sendable, Hashable {
+    enum Kind: Sendable, Hashable {
       /// 1 to 365; 29 February is never counted.
       case julian(Int64)
       /// 0 to 365.

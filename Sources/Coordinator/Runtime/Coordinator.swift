@@ -41,6 +41,7 @@ public final class Coordinator: Sendable {
     onStop: @escaping @Sendable (String) -> Void
   ) async throws -> Coordinator {
     let server = try config.tls?.serverContext()
+    let trust = try config.trustedBundleKeys.load()
     let client = try config.tls?.clientContext()
     let name = server?.name?.name ?? "coordinator"
     let founding = Founding(
@@ -60,7 +61,7 @@ public final class Coordinator: Sendable {
     let options = LinkOptions(logger: logger)
     let loop = group.next()
     let shell = CoordinatorServer(
-      policy: config.policy, identity: identity, threads: threads, tls: client, options: options, loop: loop, logger: logger,
+      policy: config.policy, identity: identity, trust: trust, threads: threads, tls: client, options: options, loop: loop, logger: logger,
       onStop: onStop)
     do {
       let listener = try await LinkListener.bind(

@@ -1,3 +1,4 @@
+import Models
 import Wire
 
 extension CoordinatorConfig {
@@ -7,6 +8,7 @@ extension CoordinatorConfig {
     var config = self
     if !data.isEmpty, !data.hasPrefix("/") { config.data = "\(directory)/\(data)" }
     config.tls = tls?.resolved(in: directory)
+    config.trustedBundleKeys = trustedBundleKeys.resolved(in: directory)
     config.etcd?.tls = etcd?.tls?.resolved(in: directory)
     return config
   }
@@ -15,6 +17,7 @@ extension CoordinatorConfig {
   /// coordinator's, since no worker would talk to another. Reads files; changes nothing.
   public func check() throws {
     _ = try etcd?.tls?.load()
+    _ = try trustedBundleKeys.load()
     guard let tls else { return }
     let info = try tls.load().credentials.info
     guard let name = info.name, name.role == .coordinator else {

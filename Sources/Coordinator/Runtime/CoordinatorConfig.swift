@@ -16,6 +16,7 @@ import Wire
 /// lease_ms: 2000                     # silence after which a worker is taken for dead
 /// heartbeat_ms: 500                  # distance of heartbeats, at most half the lease
 /// change_settings: false             # with etcd: whether this file's values become the cluster's where they differ
+/// trusted_bundle_keys: [release.pub]  # public keys of those whose bundles are taken (default: everybody's are)
 /// log_level: info
 /// advertise: 10.0.0.1:7100           # address others reach `listen` at (default: listen)
 /// metadata:                          # where the cluster's truth lies (default: embedded, in `data`)
@@ -38,11 +39,12 @@ public struct CoordinatorConfig: Sendable {
   public var tls: TLSFiles?
   public var clusterName = "assay"
   public var policy: CoordinatorPolicy
+  public var trustedBundleKeys = BundleKeyFiles()
   public var logLevel = "info"
 
   static let keys = [
     "data", "listen", "tls", "cluster_name", "partitions", "replicas", "min_in_sync", "durability", "expected_workers",
-    "lease_ms", "heartbeat_ms", "log_level", "advertise", "metadata", "change_settings",
+    "lease_ms", "heartbeat_ms", "log_level", "advertise", "metadata", "change_settings", "trusted_bundle_keys",
   ]
 
   public init(
@@ -91,6 +93,7 @@ public struct CoordinatorConfig: Sendable {
     if expected < settings.minInSync, let node = keys["expected_workers"] {
       throw node.error("\(expected) workers can't hold \(settings.minInSync) in-sync replicas: raise it, or lower min_in_sync")
     }
+    trustedBundleKeys = try BundleKeyFiles(keys["trusted_bundle_keys"])
     policy = CoordinatorPolicy(settings: settings, partitions: partitions, expectedWorkers: expected)
     // Alone on its store, its file is the word. Of several, the files may differ by mistake.
     let changes = try keys["change_settings"]?.word([("true", true), ("false", false)], kind: "yes or no")

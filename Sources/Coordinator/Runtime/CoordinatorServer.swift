@@ -1,4 +1,5 @@
 import Logging
+import Models
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -14,6 +15,7 @@ final class CoordinatorServer: @unchecked Sendable {
   private let policy: CoordinatorPolicy
   private let logger: Logger
   private let options: LinkOptions
+  private let trust: BundleTrust
   /// For probes; nil where TLS is off.
   private let tls: TLSClientContext?
   /// Checks the hashes of bundles.
@@ -47,10 +49,11 @@ final class CoordinatorServer: @unchecked Sendable {
   }
 
   init(
-    policy: CoordinatorPolicy, identity: LinkIdentity, threads: NIOThreadPool, tls: TLSClientContext?, options: LinkOptions,
-    loop: any EventLoop, logger: Logger, onStop: @escaping @Sendable (String) -> Void
+    policy: CoordinatorPolicy, identity: LinkIdentity, trust: BundleTrust, threads: NIOThreadPool, tls: TLSClientContext?,
+    options: LinkOptions, loop: any EventLoop, logger: Logger, onStop: @escaping @Sendable (String) -> Void
   ) {
     self.policy = policy
+    self.trust = trust
     ownIdentity = Mutex(identity)
     self.threads = threads
     self.tls = tls
@@ -176,7 +179,7 @@ final class CoordinatorServer: @unchecked Sendable {
     swap(&batch, &actions)
   }
 
-  /// Checks a bundle's hash off the loop before the core hears of it.
+  /// Checks a bundle's hash, and who signed it, off the loop before the core hears of it.
   func check(_ request: PublishBundle, _ session: SessionID, _ correlation: UInt64) {
     guard publishes < Self.publishesMax else {
       links[session]?.send(.failure(Failure(.busy, "\(publishes) bundles are being published: try again")), correlation: correlation)
@@ -184,13 +187,25 @@ final class CoordinatorServer: @unchecked Sendable {
     }
     publishes += 1
     threads.submit { _ in
-      let isWhole = BundleID(contents: request.contents) == request.bundle
+      let failure = Self.problem(of: request, self.trust)
       self.loop.execute {
         self.publishes -= 1
-        if isWhole { return self.take(.request(session, correlation: correlation, .publish(request))) }
-        let failure = Failure(.malformed, "the contents of bundle \(request.bundle) don't have this hash: build it again")
+        guard let failure else { return self.take(.request(session, correlation: correlation, .publish(request))) }
         self.links[session]?.send(.failure(failure), correlation: correlation)
       }
+    }
+  }
+
+  private static func problem(of request: PublishBundle, _ trust: BundleTrust) -> Failure? {
+    guard BundleID(contents: request.contents) == request.bundle else {
+      return Failure(.malformed, "the contents of bundle \(request.bundle) don't have this hash: build it again")
+    }
+    guard !trust.keys.isEmpty else { return nil }
+    do {
+      try trust.check(try BundleArchive(reading: request.contents))
+      return nil
+    } catch {
+      return Failure(error is BundleRefusal ? .notAuthorized : .malformed, "\(error)")
     }
   }
 

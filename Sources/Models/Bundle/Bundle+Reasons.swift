@@ -47,4 +47,21 @@ extension Bundle {
       return rules.text(of: index - reasonRules.count, record, row: values, score: decision.score)
     }
   }
+
+  /// Adds `"reason_texts":["...",...]` to an alert's line, one for each reason; nothing where the bundle has no words for any.
+  public func appendReasonTexts(
+    of decision: Decision, _ record: UnsafeRawBufferPointer, row: UnsafeBufferPointer<Double>, toLine line: inout [UInt8]
+  ) {
+    let texts = reasonTexts(of: decision, record, row: row)
+    guard texts.contains(where: { !$0.isEmpty }) else { return }
+    precondition(line.suffix(2).elementsEqual("}\n".utf8), "an object's line ends with its brace")
+    line.removeLast(2)
+    line += Array(",\"reason_texts\":[".utf8)
+    for (index, text) in texts.enumerated() {
+      if index > 0 { line.append(UInt8(ascii: ",")) }
+      let bytes = Array(text.utf8)
+      line.appendText(bound: 6 * bytes.count + 2) { $0.put(quoted: bytes.span.bytes) }
+    }
+    line += Array("]}\n".utf8)
+  }
 }

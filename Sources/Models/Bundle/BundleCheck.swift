@@ -5,7 +5,10 @@ public enum BundleCheck {
   public static func findings(in archive: BundleArchive) -> [DefinitionError] {
     let findings = Findings()
     let definition = BundleReader(archive: archive, findings: findings).read()
-    if let definition { unused(archive, definition, findings) }
+    if let definition {
+      unused(archive, definition, findings)
+      _ = BundleTest.all(in: archive, definition.schema, definition.features, findings)
+    }
     return findings.errors.sorted {
       ($0.file, $0.line ?? 0, $0.column ?? 0) < ($1.file, $1.line ?? 0, $1.column ?? 0)
     }

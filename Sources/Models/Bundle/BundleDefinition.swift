@@ -20,11 +20,13 @@ import Wire
 /// reasons:                       # in order of gravity; the first four that hold are shown
 ///   - {code: AMOUNT_ABOVE_HABIT, text: Amount far above the card's habit, feature: amount_over_mean_7d, above: 5}
 /// ```
-/// Rules are all files below `rules/`.
+/// Rules are all files below `rules/`; `zones/` has the time zones that they and calendar features name, as compiled files
+/// (TZif, RFC 9636).
 struct BundleDefinition {
   static let reasonsMax = 1_000
   static let fileName = "bundle.yaml"
   static let ruleFolder = "rules/"
+  static let zoneFolder = "zones/"
 
   var name: String
   var schema: Schema
@@ -62,11 +64,12 @@ struct BundleReader {
     let schema = definition(keys["schema"]) { Schema.parse(yaml: $0, file: $1, findings) }
     // What refers to a part that could not be read at all would only be told to be wrong, too.
     let standing = schema ?? .standard
-    let features = definition(keys["features"]) { FeatureSet.parse(yaml: $0, schema: standing, file: $1, findings) }
+    let zones = zones()
+    let features = definition(keys["features"]) { FeatureSet.parse(yaml: $0, schema: standing, zones: zones, file: $1, findings) }
     let set = features ?? .standard
     let isComplete = (keys["schema"] == nil || schema != nil) && (keys["features"] == nil || features != nil)
     let lists = lists(keys["lists"])
-    let rules = rules(RuleInputs(schema: standing, features: set), lists, isComplete: isComplete)
+    let rules = rules(RuleInputs(schema: standing, features: set), lists, zones, isComplete: isComplete)
     let reasons = isComplete ? reasons(keys["reasons"], set) : []
     return BundleDefinition(
       name: name ?? "", schema: standing, features: set,
@@ -82,6 +85,18 @@ struct BundleReader {
       return (try text(file, for: node), file)
     }
     return found.flatMap { parse($0.0, $0.1) }
+  }
+
+  private func zones() -> ZoneTable {
+    var zones = ZoneTable()
+    for file in archive.files.keys.sorted() where file.hasPrefix(BundleDefinition.zoneFolder) {
+      do throws(ZoneError) {
+        try zones.add(String(file.dropFirst(BundleDefinition.zoneFolder.count)), tzif: archive.files[file]!)
+      } catch {
+        findings.add(DefinitionError(file: file, message: error.message, suggestion: "Copy the zone's file from /usr/share/zoneinfo."))
+      }
+    }
+    return zones
   }
 
   // MARK: Lists and rules
@@ -114,7 +129,7 @@ struct BundleReader {
   }
 
   private func rules(
-    _ inputs: RuleInputs, _ lists: [(source: ListSource, list: MemberList?)], isComplete: Bool
+    _ inputs: RuleInputs, _ lists: [(source: ListSource, list: MemberList?)], _ zones: ZoneTable, isComplete: Bool
   ) -> BundleRules? {
     var sources: [RuleSource] = []
     for file in archive.files.keys.sorted() where file.hasPrefix(BundleDefinition.ruleFolder) {
@@ -138,9 +153,9 @@ struct BundleReader {
     var tables: [String: any MemberTable] = [:]
     for (source, list) in lists {
       tables["lists.\(source.name)"] =
-        list ?? MemberList(name: source.name, type: source.type, count: 0, content: .numbers([], Expiries()))
+        list ?? MemberList(name: source.name, file: source.file, type: source.type, count: 0, content: .numbers([], Expiries()))
     }
-    return BundleRules(sources, inputs, tables: tables, findings)
+    return BundleRules(sources, inputs, tables: tables, zones: zones, findings)
   }
 
   // MARK: Model, thresholds, reasons

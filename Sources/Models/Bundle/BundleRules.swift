@@ -12,10 +12,10 @@ public struct BundleRules: Sendable {
   let codeGroups: [UInt16]
 
   /// nil if something is wrong with a rule, which `findings` hears of.
-  init?(_ sources: [RuleSource], _ inputs: RuleInputs, tables: [String: any MemberTable], _ findings: Findings) {
+  init?(_ sources: [RuleSource], _ inputs: RuleInputs, tables: [String: any MemberTable], zones: ZoneTable, _ findings: Findings) {
     let sorted = sources.enumerated().sorted { (Self.rank($0.element.rule), $0.offset) < (Self.rank($1.element.rule), $1.offset) }
       .map(\.element)
-    let checked = CheckedRules(sorted.map(\.rule), inputs: inputs.declared, tables: tables, zones: ZoneTable())
+    let checked = CheckedRules(sorted.map(\.rule), inputs: inputs.declared, tables: tables, zones: zones)
     guard checked.errors.isEmpty else {
       for error in checked.errors {
         for found in sorted[error.rule].errors(error.error) { findings.add(found) }

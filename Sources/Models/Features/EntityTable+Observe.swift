@@ -12,7 +12,7 @@ extension EntityTable {
     precondition(out.count >= plan.featureCount, "the vector has no room for all features")
     let plan = plan
     let vector = out.baseAddress.unsafelyUnwrapped
-    event.decode(t, hashedFields: plan.hashedFields)
+    event.decode(t, hashedFields: plan.hashedFields, coordinates: plan.coordinates)
     var result: Observation = []
     let token = plan.kind == .card ? t.card : t.token(EntitySlot(plan.kind))
     let number = token.withUnsafeBytes { token in
@@ -33,6 +33,7 @@ extension EntityTable {
       result.formUnion(observeOutOfOrder(ring, plan, vector))
     }
     if !plan.extraSteps.isEmpty { extraSteps(t, plan, vector) }
+    if !plan.calendarSteps.isEmpty { calendarSteps(t, plan, vector) }
     // Last, as ratios read what the others wrote.
     ownSteps(plan, vector)
 

@@ -6,11 +6,13 @@
 /// some 10^8 transactions, and collisions could be searched for by whoever chooses the token (a device id).
 public enum EventField: UInt8, Sendable, CaseIterable {
   case country, mcc, currency, channel, entryMode, merchant, terminal, device, ip, card, customer
+  /// The schema's coordinates (`Location`): for distances alone.
+  case location
 
-  public static var count: Int { 11 }
+  public static var count: Int { 12 }
 
   /// What a card's features may be of: a card is one card, and its customer hardly changes.
-  static let ofCard = allCases.filter { $0 != .card && $0 != .customer }
+  static let ofCard = allCases.filter { $0 != .card && $0 != .customer && $0 != .location }
 
   /// The word in definitions.
   public var name: String {
@@ -26,6 +28,7 @@ public enum EventField: UInt8, Sendable, CaseIterable {
     case .ip: "ip"
     case .card: "card"
     case .customer: "customer"
+    case .location: "location"
     }
   }
 
@@ -34,7 +37,7 @@ public enum EventField: UInt8, Sendable, CaseIterable {
     switch self {
     case .channel, .entryMode: 1
     case .country, .mcc, .currency: 2
-    case .merchant, .terminal, .device, .ip, .card, .customer: 8
+    case .merchant, .terminal, .device, .ip, .card, .customer, .location: 8
     }
   }
 

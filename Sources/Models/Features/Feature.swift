@@ -83,6 +83,11 @@ public enum Aggregate: Sendable, Hashable {
   /// 1 where this transaction's value differs from that of the event before, 0 where not, missing where either lacks it.
   case changed(EventField)
   case own(OwnField)
+  case calendar(Calendar)
+  /// Kilometres from the last place of the card, as the crow flies; missing if that is `length` ms back or older.
+  case distance(length: Int64)
+  /// That distance by the time since, km/h; a second at least counts as passed.
+  case speed(length: Int64)
   /// Numerator / the feature's value; missing where that is 0 or missing.
   case ratio(Numerator, by: Int)
 }

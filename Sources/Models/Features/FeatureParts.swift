@@ -22,15 +22,16 @@ public struct FeatureParts: Sendable {
   public let home: Part
   /// By rising kind; no part is empty.
   public let foreign: [Part]
-  /// Between values of several parts, in declared order.
+  /// Between values of several parts, each behind those that it needs.
   public let ratios: [Ratio]
 
   public init(_ set: FeatureSet) {
-    var owners: [EntityKind?] = []
-    for feature in set.features { owners.append(Self.owner(feature, owners, of: set.entity)) }
+    var owners = [EntityKind?](repeating: nil, count: set.count)
+    let order = set.evaluationOrder
+    for index in order { owners[index] = Self.owner(set.features[index], owners, of: set.entity) }
     home = Self.part(set, set.entity, owners)
     foreign = EntityKind.allCases.filter { $0 != set.entity && owners.contains($0) }.map { Self.part(set, $0, owners) }
-    ratios = set.features.indices.compactMap { index in
+    ratios = order.compactMap { index in
       guard owners[index] == nil, case .ratio(let numerator, let divisor) = set.features[index].aggregate else { return nil }
       return Ratio(output: index, numerator: numerator, divisor: divisor)
     }
@@ -57,13 +58,13 @@ public struct FeatureParts: Sendable {
     }
   }
 
-  /// Whose partition computes a feature; nil for nobody's alone. `earlier` are those of the features before it.
-  private static func owner(_ feature: Feature, _ earlier: [EntityKind?], of home: EntityKind) -> EntityKind? {
+  /// Whose partition computes a feature; nil for nobody's alone. `known` are those of the features that it needs.
+  private static func owner(_ feature: Feature, _ known: [EntityKind?], of home: EntityKind) -> EntityKind? {
     switch feature.aggregate {
-    case .own: return home
+    case .own, .calendar: return home
     case .ratio(let numerator, let divisor):
-      guard case .feature(let index) = numerator else { return earlier[divisor] }
-      return earlier[index] == earlier[divisor] ? earlier[divisor] : nil
+      guard case .feature(let index) = numerator else { return known[divisor] }
+      return known[index] == known[divisor] ? known[divisor] : nil
     default: return feature.entity
     }
   }
@@ -80,6 +81,6 @@ public struct FeatureParts: Sendable {
     return Part(
       features: FeatureSet(
         features: features, entity: kind, allowedLateness: set.allowedLateness, eventsPerEntityMax: set.eventsPerEntityMax,
-        extraFieldCount: set.extraFieldCount), columns: columns)
+        extraFieldCount: set.extraFieldCount, coordinates: set.coordinates, zones: set.zones), columns: columns)
   }
 }

@@ -1,3 +1,5 @@
+import CEL
+
 /// Compiles a feature set: first collects what all features need together, then gives each its operands.
 struct PlanDraft {
   private struct EdgeKey: Hashable { let lag: Int64, reach: Int64 }
@@ -16,6 +18,7 @@ struct PlanDraft {
   private(set) var windowSteps: [FeaturePlan.Step] = []
   private(set) var ownSteps: [FeaturePlan.Step] = []
   private(set) var extraSteps: [(field: Int, output: Int)] = []
+  private(set) var calendarSteps: [CalendarStep] = []
   private(set) var stateSize = 8
   private(set) var bitmapCount = 0
   private(set) var timesOffset = 0
@@ -42,7 +45,7 @@ struct PlanDraft {
     edgeKeys.sort { ($0.lag, $0.reach) < ($1.lag, $1.reach) }
     for feature in features.features { collectNeeds(feature.aggregate) }
     layOut()
-    for (output, feature) in features.features.enumerated() { emit(feature.aggregate, output: output) }
+    for output in features.evaluationOrder { emit(features.features[output].aggregate, output: output, features) }
     windowSteps.sort { ($0.edge, $0.output) < ($1.edge, $1.output) }
     placeEdges()
   }
@@ -65,7 +68,10 @@ struct PlanDraft {
       if filter != nil, let length { reachMax = max(reachMax, length) }
       add(filter)
     case .last(let field), .changed(let field): fields.insert(field)
-    case .lastAmount, .own, .ratio: break
+    case .distance(let length), .speed(let length):
+      fields.insert(.location)
+      reachMax = max(reachMax, length)
+    case .lastAmount, .own, .ratio, .calendar: break
     }
   }
 
@@ -216,7 +222,7 @@ struct PlanDraft {
 
   // MARK: Each feature's step
 
-  private mutating func emit(_ aggregate: Aggregate, output: Int) {
+  private mutating func emit(_ aggregate: Aggregate, output: Int, _ features: FeatureSet) {
     switch aggregate {
     case .statistic(let statistic, let window, let filter):
       let key = TotalKey(edge: edge(window), filter: self.filter(filter))
@@ -252,6 +258,12 @@ struct PlanDraft {
     case .last(let field): previousSteps.append(FeaturePlan.Step(code: .last, field: field, output: output))
     case .lastAmount: previousSteps.append(FeaturePlan.Step(code: .lastAmount, field: .country, output: output))
     case .changed(let field): previousSteps.append(FeaturePlan.Step(code: .changed, field: field, output: output))
+    case .distance(let length), .speed(let length):
+      var step = FeaturePlan.Step(code: .distance, field: .location, output: output)
+      if case .speed = aggregate { step = FeaturePlan.Step(code: .speed, field: .location, output: output) }
+      step.length = length
+      previousSteps.append(step)
+    case .calendar(let calendar): emit(calendar, output: output, features.zones)
     case .own(.extra(let field)): extraSteps.append((field, output))
     case .own(.amount): ownSteps.append(FeaturePlan.Step(code: .amount, field: .country, output: output))
     case .own(.hour): ownSteps.append(FeaturePlan.Step(code: .hour, field: .country, output: output))
@@ -266,6 +278,17 @@ struct PlanDraft {
       step.divisor = divisor
       ownSteps.append(step)
     }
+  }
+
+  private mutating func emit(_ calendar: Calendar, output: Int, _ zones: ZoneTable) {
+    var zone: Zone? = .utc
+    var field = -1
+    switch calendar.place {
+    case .utc: break
+    case .zone(let name): zone = zones.zone(name)
+    case .field(let index): (zone, field) = (nil, index)
+    }
+    calendarSteps.append(CalendarStep(output: output, calendar: calendar, zone: zone, field: field))
   }
 
   private func setTrack(_ step: inout FeaturePlan.Step, _ key: TrackKey) {

@@ -82,7 +82,7 @@ final class FeaturePlan {
 
   enum Code: UInt8 {
     case count, sum, mean, min, max, stddev, zscore, distinct, isNew
-    case secondsSinceLast, last, lastAmount, changed
+    case secondsSinceLast, last, lastAmount, changed, distance, speed
     case amount, hour, dayOfWeek, code, ratio, amountRatio
   }
 
@@ -126,6 +126,9 @@ final class FeaturePlan {
   let ownSteps: UnsafeMutableBufferPointer<Step>
   /// (extra field, output) by rising field.
   let extraSteps: [(field: Int, output: Int)]
+  let calendarSteps: [CalendarStep]
+  let calendarZones: CalendarZones
+  let coordinates: Schema.Coordinates?
 
   let featureCount: Int
   /// Bit per `EventField` that needs hashing.
@@ -162,6 +165,9 @@ final class FeaturePlan {
     windowSteps = Self.stored(draft.windowSteps)
     ownSteps = Self.stored(draft.ownSteps)
     extraSteps = draft.extraSteps.sorted { $0.field < $1.field }
+    calendarSteps = draft.calendarSteps
+    coordinates = features.coordinates
+    calendarZones = CalendarZones(features.zones)
     featureCount = features.count
     hashedFields = draft.columns.reduce(0) { $1.field.isHashed ? $0 | 1 << $1.field.rawValue : $0 }
     stateSize = draft.stateSize

@@ -1,18 +1,19 @@
+import CEL
 import Wire
 
 extension FeatureSet {
   /// Reads a feature set; see `FeatureSet` for the format. `file` is the name that errors carry.
   public static func parse(
-    yaml: String, schema: Schema, file: String = "features.yaml"
+    yaml: String, schema: Schema, zones: ZoneTable = ZoneTable(), file: String = "features.yaml"
   ) throws(DefinitionError) -> FeatureSet {
-    try Findings.strict { parse(yaml: yaml, schema: schema, file: file, $0) }
+    try Findings.strict { parse(yaml: yaml, schema: schema, zones: zones, file: file, $0) }
   }
 
   /// Goes on behind a fault. What it gives then has the names of all features, so that rules and models can be looked at, too.
-  static func parse(yaml: String, schema: Schema, file: String, _ findings: Findings) -> FeatureSet? {
+  static func parse(yaml: String, schema: Schema, zones: ZoneTable, file: String, _ findings: Findings) -> FeatureSet? {
     findings.attempt { () throws(DefinitionError) in
       let root = try DefinitionNode.parse(yaml: yaml, file: file, findings: findings)
-      let top = try root.mapping(known: ["version", "allowed_lateness", "events_per_entity_max", "features"])
+      let top = try root.mapping(known: ["version", "allowed_lateness", "retention", "events_per_entity_max", "features"])
       try top.requireVersion(1)
       let lateness = findings.attempt { () throws(DefinitionError) in
         try top["allowed_lateness"]?.duration(in: 0...allowedLatenessMax)
@@ -20,31 +21,49 @@ extension FeatureSet {
       let eventsMax = findings.attempt { () throws(DefinitionError) in
         try top["events_per_entity_max"]?.integer(in: 16...Int64(eventsPerEntityLimit))
       }
+      let retention = findings.attempt { () throws(DefinitionError) in
+        try top["retention"]?.duration(in: 1000...2 * Window.lengthMax)
+      }
       let nodes = try top.required("features").list(countMax: featureCountMax)
       guard !nodes.isEmpty else { throw root.error("declares no feature") }
-      var parser = FeatureParser(schema: schema)
+      var parser = FeatureParser(schema: schema, zones: zones, retention: retention ?? nil)
       for node in nodes { _ = findings.attempt { () throws(DefinitionError) in try parser.declare(node) } }
       var features: [Feature] = []
       for index in parser.names.indices {
         let aggregate = findings.attempt { () throws(DefinitionError) in try parser.aggregate(index) }
         features.append(Feature(name: parser.names[index], aggregate: aggregate ?? .own(.amount)))
       }
+      var ring: [Int] = []
+      if order(features.map(\.aggregate), ring: &ring) == nil {
+        let names = ring.map { "'\(parser.names[$0])'" }.joined(separator: ", by ")
+        findings.add(parser.node(ring[0]).error("the feature is computed from itself: \(names)", suggestion: "Break the ring."))
+      }
       return FeatureSet(
         features: features, allowedLateness: (lateness ?? nil) ?? allowedLatenessDefault,
-        eventsPerEntityMax: (eventsMax ?? nil).map { Int($0) } ?? 4096, extraFieldCount: schema.fields.count)
+        eventsPerEntityMax: (eventsMax ?? nil).map { Int($0) } ?? 4096, extraFieldCount: schema.fields.count,
+        coordinates: schema.coordinates, zones: parser.usesZones ? zones : ZoneTable())
     }
   }
 }
 
-/// Reads the features' entries in two passes: all names first, so that a ratio may name any earlier feature.
+/// Reads the features' entries in two passes: all names first, so that a ratio may name any feature.
 private struct FeatureParser {
   let schema: Schema
+  let zones: ZoneTable
+  let retention: Int64?
   private(set) var names: [String] = []
   private var entries: [DefinitionMapping] = []
 
-  init(schema: Schema) { self.schema = schema }
+  init(schema: Schema, zones: ZoneTable, retention: Int64?) {
+    self.schema = schema
+    self.zones = zones
+    self.retention = retention
+  }
 
-  private static let keys = ["name", "entity", "aggregate", "of", "by", "window", "lag", "where"]
+  /// Two sets with the same features and other zones decide otherwise; without such features, zones don't matter.
+  var usesZones: Bool { entries.contains { $0["zone"] != nil || $0["zone_of"] != nil } }
+
+  private static let keys = ["name", "entity", "aggregate", "of", "by", "window", "lag", "where", "zone", "zone_of", "from", "to"]
 
   mutating func declare(_ node: DefinitionNode) throws(DefinitionError) {
     let entry = try node.mapping(known: Self.keys)
@@ -68,9 +87,11 @@ private struct FeatureParser {
     throw node.error("'\(word)' is not a known entity", suggestion: Suggestion.sentence(for: word, among: ["card"]))
   }
 
-  func aggregate(_ index: Int) throws(DefinitionError) -> Aggregate { try aggregate(entries[index], index: index) }
+  func node(_ index: Int) -> DefinitionNode { entries[index].whole }
 
-  private func aggregate(_ entry: DefinitionMapping, index: Int) throws(DefinitionError) -> Aggregate {
+  func aggregate(_ index: Int) throws(DefinitionError) -> Aggregate { try aggregate(entries[index]) }
+
+  private func aggregate(_ entry: DefinitionMapping) throws(DefinitionError) -> Aggregate {
     let node = try entry.required("aggregate")
     let word = try node.text
     switch word {
@@ -94,8 +115,9 @@ private struct FeatureParser {
       try allow(["window", "where"], in: entry, aggregate: word)
       let filter = try filter(entry)
       if filter != nil { _ = try entry.required("window") }
-      return .secondsSinceLast(
-        length: try entry["window"].map { n throws(DefinitionError) in try Self.length(n) }, filter)
+      let length = try entry["window"].map { n throws(DefinitionError) in try Self.length(n) }
+      if let length, let node = entry["window"] { try checkRetention(length, node) }
+      return .secondsSinceLast(length: length, filter)
     case "last":
       try allow(["of"], in: entry, aggregate: word)
       if try entry.required("of").text == "amount" { return .lastAmount }
@@ -108,11 +130,24 @@ private struct FeatureParser {
       return .own(try ownField(try entry.required("of")))
     case "ratio":
       try allow(["of", "by"], in: entry, aggregate: word)
-      return try ratio(entry, index: index)
+      return try ratio(entry)
+    case "hour", "day_of_week", "weekend", "night":
+      try allow(word == "night" ? ["zone", "zone_of", "from", "to"] : ["zone", "zone_of"], in: entry, aggregate: word)
+      return .calendar(Calendar(part: try part(word, entry), place: try place(entry)))
+    case "distance", "speed":
+      try allow(["window"], in: entry, aggregate: word)
+      guard schema.coordinates != nil else {
+        throw node.error(
+          "the schema has no coordinates to measure from",
+          suggestion: "Declare them in schema.yaml, as in 'coordinates: {latitude: lat, longitude: lon}'.")
+      }
+      let length = try entry["window"].map { n throws(DefinitionError) in try Self.length(n) } ?? 86_400_000
+      try checkRetention(length, entry["window"] ?? node)
+      return word == "distance" ? .distance(length: length) : .speed(length: length)
     default:
       let known = [
         "count", "sum", "mean", "min", "max", "stddev", "zscore", "distinct", "is_new", "seconds_since_last",
-        "last", "changed", "field", "ratio",
+        "last", "changed", "field", "ratio", "hour", "day_of_week", "weekend", "night", "distance", "speed",
       ]
       throw node.error("'\(word)' is not a known aggregate", suggestion: Suggestion.sentence(for: word, among: known))
     }
@@ -127,8 +162,51 @@ private struct FeatureParser {
   }
 
   private func window(_ entry: DefinitionMapping) throws(DefinitionError) -> Window {
-    let length = try Self.length(try entry.required("window"))
-    return Window(length: length, lag: try entry["lag"]?.duration(in: 0...Window.lengthMax) ?? 0)
+    let node = try entry.required("window")
+    let length = try Self.length(node)
+    let window = Window(length: length, lag: try entry["lag"]?.duration(in: 0...Window.lengthMax) ?? 0)
+    try checkRetention(window.reach, node)
+    return window
+  }
+
+  private func checkRetention(_ reach: Int64, _ node: DefinitionNode) throws(DefinitionError) {
+    guard let retention, reach > retention else { return }
+    let (back, kept) = (DurationText.text(milliseconds: reach), DurationText.text(milliseconds: retention))
+    throw node.error(
+      "the window reaches back \(back), and events are kept for \(kept)", suggestion: "Shorten it or its lag, or raise 'retention'.")
+  }
+
+  private func part(_ word: String, _ entry: DefinitionMapping) throws(DefinitionError) -> Calendar.Part {
+    switch word {
+    case "hour": return .hour
+    case "day_of_week": return .dayOfWeek
+    case "weekend": return .weekend
+    default:
+      let (from, to) = (try entry["from"]?.integer(in: 0...23) ?? 22, try entry["to"]?.integer(in: 0...23) ?? 6)
+      guard from != to else { throw entry["to"]!.error("a night from \(from) to \(to) has no hours") }
+      return .night(from: Int(from), to: Int(to))
+    }
+  }
+
+  private func place(_ entry: DefinitionMapping) throws(DefinitionError) -> Calendar.Place {
+    if let node = entry["zone_of"] {
+      if let zone = entry["zone"] { throw zone.error("a calendar feature has 'zone' or 'zone_of', not both") }
+      let texts = schema.fields.filter { $0.kind == .text }.map(\.name)
+      let name = try node.text
+      guard texts.contains(name), let index = schema.fieldIndex(named: name) else {
+        throw node.error("the schema has no text field '\(name)'", suggestion: Suggestion.sentence(for: name, among: texts))
+      }
+      return .field(index)
+    }
+    guard let node = entry["zone"] else { return .utc }
+    let name = try node.text
+    if name == "UTC" { return .utc }
+    guard zones.zone(name) != nil else {
+      throw node.error(
+        "the bundle has no zone '\(name)'",
+        suggestion: "Put its compiled file (/usr/share/zoneinfo/\(name)) at zones/\(name), or write a distance such as '+01:00'.")
+    }
+    return .zone(name)
   }
 
   private static func length(_ node: DefinitionNode) throws(DefinitionError) -> Int64 {
@@ -158,19 +236,16 @@ private struct FeatureParser {
     return try node.word(fixed + extras, kind: "field")
   }
 
-  private func ratio(_ entry: DefinitionMapping, index: Int) throws(DefinitionError) -> Aggregate {
+  private func ratio(_ entry: DefinitionMapping) throws(DefinitionError) -> Aggregate {
     let of = try entry.required("of")
-    let numerator: Aggregate.Numerator = try of.text == "amount" ? .amount : .feature(try reference(of, before: index))
-    return .ratio(numerator, by: try reference(try entry.required("by"), before: index))
+    let numerator: Aggregate.Numerator = try of.text == "amount" ? .amount : .feature(try reference(of))
+    return .ratio(numerator, by: try reference(try entry.required("by")))
   }
 
-  private func reference(_ node: DefinitionNode, before index: Int) throws(DefinitionError) -> Int {
+  private func reference(_ node: DefinitionNode) throws(DefinitionError) -> Int {
     let name = try node.text
     guard let target = names.firstIndex(of: name) else {
       throw node.error("there is no feature '\(name)'", suggestion: Suggestion.sentence(for: name, among: names))
-    }
-    guard target < index else {
-      throw node.error("'\(name)' is declared later", suggestion: "Declare it before its use.")
     }
     return target
   }
@@ -212,7 +287,7 @@ private struct FeatureParser {
       return UInt16(try node.word(Channel.allCases.dropFirst().map { ($0.name, $0.rawValue) }, kind: "channel"))
     case .entryMode:
       return UInt16(try node.word(EntryMode.allCases.dropFirst().map { ($0.name, $0.rawValue) }, kind: "entry mode"))
-    case .merchant, .terminal, .device, .ip, .card, .customer: preconditionFailure("a filter is over codes")
+    case .merchant, .terminal, .device, .ip, .card, .customer, .location: preconditionFailure("a filter is over codes")
     }
   }
 }

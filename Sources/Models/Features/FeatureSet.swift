@@ -1,3 +1,4 @@
+import CEL
 import Wire
 
 /// All declared features of a policy bundle, in the order of the model's input columns.
@@ -6,6 +7,7 @@ import Wire
 /// ```yaml
 /// version: 1
 /// allowed_lateness: 1h          # default 1h: how far behind its card's newest event a transaction may still be inserted
+/// retention: 90d                # default none: windows that reach further back are mistakes
 /// events_per_entity_max: 4096   # default 4096, at most 8192: the oldest events beyond are dropped, results flagged
 /// features:                     # at most 512
 ///   - {name: count_1h, aggregate: count, window: 1h}            # entity: card is the default
@@ -19,9 +21,12 @@ import Wire
 ///   - {name: last_mcc, aggregate: last, of: mcc}
 ///   - {name: hour, aggregate: field, of: hour}
 ///   - {name: amount_to_mean_7d, aggregate: ratio, of: amount, by: mean_7d}
+///   - {name: night, aggregate: night, zone: Europe/Paris, from: 22, to: 6}
+///   - {name: weekend, aggregate: weekend, zone_of: customer_zone}
+///   - {name: speed, aggregate: speed}
 /// ```
 /// Aggregates: count, sum, mean, min, max, stddev, zscore (of the amount), distinct, is_new, seconds_since_last, last,
-/// changed, field, ratio. Windows and lags run from `1s` to `90d`.
+/// changed, field, ratio, hour, day_of_week, weekend, night, distance, speed. Windows and lags run from `1s` to `90d`.
 ///
 /// Semantics: a window holds the events with time in `(t - lag - w, t - lag]`, where t is the transaction's own event
 /// time. The transaction itself is such an event: with lag 0 it counts in its own features. Of events with the same
@@ -41,13 +46,20 @@ public struct FeatureSet: Sendable, Equatable {
   public let eventsPerEntityMax: Int
   /// The schema's extra fields that features read, by index.
   let extraFieldCount: Int
+  /// Where the schema's coordinates stand, nil without.
+  let coordinates: Schema.Coordinates?
+  /// Those that calendar features may meet.
+  let zones: ZoneTable
 
   public var count: Int { features.count }
   public var names: [String] { features.map(\.name) }
   public func index(of name: String) -> Int? { features.firstIndex { $0.name == name } }
 
   /// Trusts the references between features; `parse` checks them.
-  init(features: [Feature], entity: EntityKind = .card, allowedLateness: Int64, eventsPerEntityMax: Int, extraFieldCount: Int) {
+  init(
+    features: [Feature], entity: EntityKind = .card, allowedLateness: Int64, eventsPerEntityMax: Int, extraFieldCount: Int,
+    coordinates: Schema.Coordinates? = nil, zones: ZoneTable = ZoneTable()
+  ) {
     precondition((0...Self.allowedLatenessMax).contains(allowedLateness), "an allowed lateness of at most 30 days")
     precondition((1...Self.eventsPerEntityLimit).contains(eventsPerEntityMax), "1 to 8,192 events an entity")
     self.features = features
@@ -55,5 +67,7 @@ public struct FeatureSet: Sendable, Equatable {
     self.allowedLateness = allowedLateness
     self.eventsPerEntityMax = eventsPerEntityMax
     self.extraFieldCount = extraFieldCount
+    self.coordinates = coordinates
+    self.zones = zones
   }
 }

@@ -19,7 +19,7 @@ struct IncomingEvent: ~Copyable {
     nonmutating set { values[Int(field.rawValue)] = newValue }
   }
 
-  @inline(__always) mutating func decode(_ t: TransactionView, hashedFields: UInt16) {
+  @inline(__always) mutating func decode(_ t: TransactionView, hashedFields: UInt16, coordinates: Schema.Coordinates?) {
     time = t.eventTime
     amount = t.amount
     self[.country] = UInt64(t.country.code)
@@ -34,6 +34,18 @@ struct IncomingEvent: ~Copyable {
     if hashedFields & 1 << EventField.ip.rawValue != 0 { self[.ip] = Self.hash(t.ip) }
     if hashedFields & 1 << EventField.card.rawValue != 0 { self[.card] = Self.hash(t.card) }
     if hashedFields & 1 << EventField.customer.rawValue != 0 { self[.customer] = Self.hash(t.customer) }
+    if hashedFields & 1 << EventField.location.rawValue != 0 { self[.location] = Self.location(t, coordinates) }
+  }
+
+  /// Missing unless both coordinates are there.
+  private static func location(_ t: TransactionView, _ coordinates: Schema.Coordinates?) -> UInt64 {
+    guard let coordinates, t.extraCount > 0 else { return 0 }
+    return t.extras.withUnsafeBytes { bytes in
+      guard let latitude = ExtraPlaces.number(coordinates.latitude, in: bytes, count: t.extraCount),
+        let longitude = ExtraPlaces.number(coordinates.longitude, in: bytes, count: t.extraCount)
+      else { return 0 }
+      return Location.packed(latitude: latitude, longitude: longitude)
+    }
   }
 
   @inline(__always) private static func hash(_ token: RawSpan) -> UInt64 {

@@ -28,8 +28,33 @@ extension Ring {
       let stored = value(plan.columns[plan.columnOfField[Int(step.field.rawValue)]], index)
       let own = event[step.field]
       return stored == 0 || own == 0 ? .nan : stored == own ? 0 : 1
+    case .distance, .speed: return distance(step, event, index, plan)
     default: preconditionFailure("not a step of the event before")
     }
+  }
+
+  /// How far back the last event with a place is looked for.
+  private static var placesMax: Int { 64 }
+
+  /// From the last place of the card among its last 64 events.
+  private func distance(
+    _ step: FeaturePlan.Step, _ event: borrowing IncomingEvent, _ last: Int, _ plan: FeaturePlan
+  ) -> Double {
+    let own = event[.location]
+    if own == 0 { return .nan }
+    let column = plan.columns[plan.columnOfField[Int(EventField.location.rawValue)]]
+    var index = last
+    while index >= start, index > last - Self.placesMax {
+      let place = value(column, index)
+      if place != 0 {
+        let elapsed = event.time - time(index)
+        guard elapsed < step.length else { return .nan }
+        let kilometres = Location.kilometres(place, own)
+        return step.code == .distance ? kilometres : kilometres * 3_600_000 / Double(max(elapsed, 1_000))
+      }
+      index -= 1
+    }
+    return .nan
   }
 
   /// What needs the windows; the transaction is in them.

@@ -133,10 +133,10 @@ struct ListFile {
     case .text, .prefix:
       var texts = texts
       texts.finish()
-      return MemberList(name: name, type: type, count: texts.count, content: .texts(texts))
+      return MemberList(name: name, file: file, type: type, count: texts.count, content: .texts(texts))
     case .ip:
       let set = AddressSet(networks)
-      return MemberList(name: name, type: type, count: set.count, content: .addresses(set))
+      return MemberList(name: name, file: file, type: type, count: set.count, content: .addresses(set))
     case .number:
       let sorted = numbers.sorted { $0 < $1 }
       var values: [Int64] = []
@@ -146,7 +146,7 @@ struct ListFile {
         expiries.append(item.expiry)
       }
       expiries.finish()
-      return MemberList(name: name, type: type, count: values.count, content: .numbers(values, expiries))
+      return MemberList(name: name, file: file, type: type, count: values.count, content: .numbers(values, expiries))
     }
   }
 }

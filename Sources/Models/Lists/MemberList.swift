@@ -3,6 +3,8 @@ import CEL
 /// A list of a bundle, which rules ask by `in`. Immutable.
 public final class MemberList: MemberTable {
   public let name: String
+  /// Of the bundle, from which it was read.
+  public let file: String
   public let type: ListType
   /// Different items, those that have expired included.
   public let count: Int
@@ -15,8 +17,8 @@ public final class MemberList: MemberTable {
     case numbers([Int64], Expiries)
   }
 
-  init(name: String, type: ListType, count: Int, content: Content) {
-    (self.name, self.type, self.count, self.content) = (name, type, count, content)
+  init(name: String, file: String, type: ListType, count: Int, content: Content) {
+    (self.name, self.file, self.type, self.count, self.content) = (name, file, type, count, content)
   }
 
   public var element: ValueType { type.element }

@@ -13,7 +13,7 @@ import Wire
 /// | `tx.ip` | net.IP | |
 /// | `tx.event_time` | timestamp | |
 /// | `tx.NAME` | double, int, bool, string | a field that the schema declares |
-/// | `card.NAME` | double | a feature |
+/// | `card.NAME` | double | a feature; `terminal.NAME` and so on of another entity's |
 /// | `model.score` | double | what the model says, 0 without one |
 ///
 /// What a transaction doesn't have, and a feature without a value, is missing: `has(tx.ip)` asks, and a rule that needs it fails.
@@ -38,7 +38,9 @@ public struct RuleInputs: Sendable {
       all.append((input, .extra(index, field.kind)))
     }
     for (index, feature) in features.features.enumerated() {
-      all.append((ScalarInput("card.\(feature.name)", .double, mayBeMissing: feature.aggregate.mayBeMissing), .feature(index)))
+      // Other entities' values may be missing whatever they are (X4).
+      let mayBeMissing = feature.entity != .card || feature.aggregate.mayBeMissing
+      all.append((ScalarInput("\(feature.entity).\(feature.name)", .double, mayBeMissing: mayBeMissing), .feature(index)))
     }
     self.init(all)
   }
@@ -90,6 +92,7 @@ extension Aggregate {
   var mayBeMissing: Bool {
     switch self {
     case .statistic(.count, _, _), .statistic(.sum, _, _), .distinct, .own(.amount), .own(.hour), .own(.dayOfWeek): false
+    case .calendar(let calendar): if case .field = calendar.place { true } else { false }
     default: true
     }
   }

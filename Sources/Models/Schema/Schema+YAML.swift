@@ -10,7 +10,7 @@ extension Schema {
   static func parse(yaml: String, file: String, _ findings: Findings) -> Schema? {
     findings.attempt { () throws(DefinitionError) in
       let root = try DefinitionNode.parse(yaml: yaml, file: file, findings: findings)
-      let top = try root.mapping(known: ["version", "fields", "limits", "currencies"])
+      let top = try root.mapping(known: ["version", "fields", "limits", "currencies", "coordinates"])
       try top.requireVersion(1)
       var fields: [Field] = []
       for node in try top["fields"]?.list(countMax: fieldCountMax) ?? [] {
@@ -24,7 +24,8 @@ extension Schema {
       return Schema(
         fields: fields, futureTolerance: limit("future_tolerance", in: 0...day) ?? 300_000,
         oldestEventAge: limit("oldest_event_age", in: 60_000...36_500 * day),
-        currencies: findings.attempt { () throws(DefinitionError) in try currencies(top["currencies"]) } ?? nil)
+        currencies: findings.attempt { () throws(DefinitionError) in try currencies(top["currencies"]) } ?? nil,
+        coordinates: findings.attempt { () throws(DefinitionError) in try coordinates(top["coordinates"], fields) } ?? nil)
     }
   }
 
@@ -39,6 +40,20 @@ extension Schema {
     ]
     let kind = try entry.required("type").word(kinds, kind: "type")
     return Field(name: name, kind: kind, isRequired: try entry["required"]?.boolean ?? false)
+  }
+
+  private static func coordinates(_ node: DefinitionNode?, _ fields: [Field]) throws(DefinitionError) -> Coordinates? {
+    guard let keys = try node?.mapping(known: ["latitude", "longitude"]) else { return nil }
+    let numbers = fields.filter { $0.kind == .number }.map(\.name)
+    func place(_ key: String) throws(DefinitionError) -> Int {
+      let node = try keys.required(key)
+      let name = try node.text
+      guard numbers.contains(name), let index = fields.firstIndex(where: { $0.name == name }) else {
+        throw node.error("there is no number field '\(name)'", suggestion: Suggestion.sentence(for: name, among: numbers))
+      }
+      return index
+    }
+    return Coordinates(latitude: try place("latitude"), longitude: try place("longitude"))
   }
 
   private static func currencies(_ node: DefinitionNode?) throws(DefinitionError) -> [Currency]? {

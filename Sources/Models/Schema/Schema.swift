@@ -8,6 +8,7 @@ import Wire
 /// fields:                      # at most 64, each beyond the fixed ones
 ///   - {name: loyalty_tier, type: text}
 ///   - {name: basket_items, type: integer, required: true}
+/// coordinates: {latitude: lat, longitude: lon}   # two number fields, in degrees: what distances are measured by
 /// limits:
 ///   future_tolerance: 5m       # how far an event time may lie ahead of the worker's clock (default 5m, at most 1d)
 ///   oldest_event_age: 90d      # older events are refused (default: none are)
@@ -27,6 +28,12 @@ public struct Schema: Sendable, Equatable {
     }
   }
 
+  /// Places of the two number fields.
+  public struct Coordinates: Sendable, Equatable {
+    public let latitude: Int
+    public let longitude: Int
+  }
+
   public static var fieldCountMax: Int { 64 }
   /// In minor units. Bounds the state: 8,192 events of it still sum without overflow.
   public static var amountMax: Int64 { 1_000_000_000_000_000 }
@@ -39,6 +46,7 @@ public struct Schema: Sendable, Equatable {
   public let oldestEventAge: Int64?
   /// nil allows every active currency.
   public let currencies: [Currency]?
+  public let coordinates: Coordinates?
 
   /// Bit n: the currency with the numeric code n is allowed.
   let currencyBits: CurrencySet
@@ -46,12 +54,16 @@ public struct Schema: Sendable, Equatable {
   let requiredBits: UInt64
 
   /// Field names are distinct and at most `fieldCountMax`; milliseconds are not negative.
-  init(fields: [Field], futureTolerance: Int64 = 300_000, oldestEventAge: Int64? = nil, currencies: [Currency]? = nil) {
+  init(
+    fields: [Field], futureTolerance: Int64 = 300_000, oldestEventAge: Int64? = nil, currencies: [Currency]? = nil,
+    coordinates: Coordinates? = nil
+  ) {
     precondition(fields.count <= Self.fieldCountMax, "at most \(Self.fieldCountMax) extra fields")
     self.fields = fields
     self.futureTolerance = futureTolerance
     self.oldestEventAge = oldestEventAge
     self.currencies = currencies
+    self.coordinates = coordinates
     currencyBits = CurrencySet(currencies)
     requiredBits = fields.indices.reduce(0) { $0 | (fields[$1].isRequired ? 1 << UInt64($1) : 0) }
   }

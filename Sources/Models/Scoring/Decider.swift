@@ -1,3 +1,4 @@
+import CEL
 import Wire
 
 /// Turns a feature matrix into decisions under one bundle: model, rules, thresholds, reasons. One a loop.
@@ -11,10 +12,12 @@ public struct Decider {
   public init() {}
 
   /// `matrix` is row-major, `stride` wide, with `flags` a row; appends one decision a row to `decisions`. `record` gives a
-  /// row's transaction as a range of `records`, which rules read.
+  /// row's transaction as a range of `records`, which rules read. `observe` hears of each rule that was evaluated for a row, and
+  /// `scored` of each row's score of the model.
   public mutating func decide(
     _ bundle: Bundle, records: UnsafeRawBufferPointer, record: (Int) -> Range<Int>, matrix: UnsafeBufferPointer<Double>, rowCount: Int,
-    stride: Int, flags: ArraySlice<Decision.Flags>, into decisions: inout [Decision]
+    stride: Int, flags: ArraySlice<Decision.Flags>, into decisions: inout [Decision],
+    observe: (_ row: Int, _ rule: Int, ScalarFrame.Outcome) -> Void = { _, _, _ in }, scored: (Float) -> Void = { _ in }
   ) {
     if scores.count < rowCount { scores = [Float](repeating: 0, count: max(rowCount, 1024)) }
     if let model = bundle.model {
@@ -30,12 +33,13 @@ public struct Decider {
     let policy = bundle.policy
     for row in 0..<rowCount {
       var score = scores[row]
+      scored(score)
       var action = Decision.Action.approve
       var held = Decision.noReasons
       if let rules, let runner {
         let bytes = UnsafeRawBufferPointer(rebasing: records[record(row)])
         rules.inputs.fill(runner.frame, bytes, row: matrix.baseAddress.unsafelyUnwrapped + row * stride, score: score)
-        let verdict = runner.evaluate()
+        let verdict = runner.evaluate { observe(row, $0, $1) }
         // A sum in the book's order, rounded once: the same on every machine.
         if verdict.score != 0 { score = Float(Double(score) + verdict.score) }
         action = verdict.action

@@ -23,6 +23,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   private var version = MapVersion.none
   /// Bundles that the newest map wants loaded.
   private var wanted: [BundleID] = []
+  private var candidate: BundleID?
   /// Workers with replicas of the same partitions, ascending: those that this one has to reach.
   private var companions: [NodeID] = []
   private var lastComplaint = ""
@@ -233,6 +234,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
     version = map.version
     node.learned(map)
     wanted = [map.activeBundle, map.candidateBundle].compactMap { $0 }
+    candidate = map.candidateBundle
     if let id = node.nodeID { companions = map.companions(of: id) }
     for id in wanted { need(id) }
   }
@@ -240,8 +242,9 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   /// Loads a bundle from disk or asks for it.
   private func need(_ id: BundleID) {
     guard !node.isLoaded(id), fetching.insert(id).inserted else { return }
+    let isCandidate = id == candidate
     node.background {
-      let found = Result { try self.node.bundles.bundle(id) }
+      let found = Result { isCandidate ? try self.node.bundles.candidate(id) : try self.node.bundles.bundle(id) }
       self.loop.execute {
         switch found {
         case .success(let bundle?): self.have(bundle)
@@ -262,8 +265,9 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   }
 
   private func received(_ content: BundleContent) {
+    let isCandidate = content.bundle == candidate
     node.background {
-      let stored = Result { try self.node.bundles.store(content.contents, content.bundle) }
+      let stored = Result { try self.node.bundles.store(content.contents, content.bundle, isCandidate: isCandidate) }
       self.loop.execute {
         switch stored {
         case .success(let bundle): self.have(bundle)

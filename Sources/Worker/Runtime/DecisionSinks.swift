@@ -156,14 +156,14 @@ struct DecisionLines {
     ranges.removeAll(keepingCapacity: true)
     guard (try? batch.locateTransactions(into: &ranges)) != nil else { return }
     Self.append(
-      batch, header, text, ranges, offset: offset, withFeatures: withFeatures, features: &features, decisions: &decisions, alerts: &alerts)
+      batch, header, text, bundle(batch.bundle), ranges, offset: offset, withFeatures: withFeatures, features: &features,
+      decisions: &decisions, alerts: &alerts)
   }
 
   /// The parts are apart, so that fields may borrow the features while lines are added.
   private static func append(
-    _ batch: borrowing DecidedBatch, _ header: LogRecord, _ text: DecisionText, _ ranges: [Range<Int>], offset: (Int) -> Offset,
-    withFeatures: Bool,
-    features: inout [Double], decisions: inout [UInt8], alerts: inout [UInt8]
+    _ batch: borrowing DecidedBatch, _ header: LogRecord, _ text: DecisionText, _ bundle: Bundle?, _ ranges: [Range<Int>],
+    offset: (Int) -> Offset, withFeatures: Bool, features: inout [Double], decisions: inout [UInt8], alerts: inout [UInt8]
   ) {
     for row in 0..<batch.rowCount {
       guard let decision = batch.decision(row) else { continue }
@@ -182,7 +182,11 @@ struct DecisionLines {
         transactionID: transaction.id, card: transaction.card, partition: header.partition, offset: offset(row),
         eventTime: transaction.eventTime, decidedTime: header.loggedTime, decision: decision, features: features.span)
       if withFeatures { text.appendJSON(full, to: &decisions) }
-      if isAlert { text.appendJSON(full, to: &alerts) }
+      guard isAlert else { continue }
+      text.appendJSON(full, to: &alerts)
+      transaction.bytes.withUnsafeBytes { record in
+        features.withUnsafeBufferPointer { bundle?.appendReasonTexts(of: decision, record, row: $0, toLine: &alerts) }
+      }
     }
   }
 

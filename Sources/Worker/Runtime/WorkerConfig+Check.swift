@@ -1,3 +1,4 @@
+import Models
 import Wire
 
 extension WorkerConfig {
@@ -7,12 +8,14 @@ extension WorkerConfig {
     var config = self
     if !data.hasPrefix("/") { config.data = "\(directory)/\(data)" }
     config.tls = tls?.resolved(in: directory)
+    config.trustedBundleKeys = trustedBundleKeys.resolved(in: directory)
     return config
   }
 
   /// What only the machine can tell: that the files can be read and belong together, and that the certificate is this
   /// worker's. Reads files; changes nothing.
   public func check() throws {
+    _ = try trustedBundleKeys.load()
     guard let tls else { return }
     let info = try tls.load().credentials.info
     guard let name = info.name, name.role == .node, name.name == self.name else {

@@ -27,6 +27,7 @@ import Wire
 /// decisions_with_features: false     # feature values in the decisions file too (alerts always have them)
 /// outbox_roll: 2s                    # how long a file of decisions stays open (1s to 1h)
 /// outbox_keep_mb: 0                  # closed files of a kind beyond this are removed, oldest first; 0 keeps all
+/// trusted_bundle_keys: [release.pub]  # public keys of those whose bundles may decide (default: everybody's may)
 /// log_level: info
 /// ```
 public struct WorkerConfig: Sendable {
@@ -51,13 +52,14 @@ public struct WorkerConfig: Sendable {
   public var decisionsWithFeatures = false
   public var outboxRoll: Int64 = 2_000
   public var outboxKeepBytes: Int?
+  public var trustedBundleKeys = BundleKeyFiles()
   public var logLevel = "info"
 
   static let keys = [
     "name", "data", "listen", "http", "coordinators", "advertise", "advertise_http", "zone", "tls", "http_tls",
     "http_deadline", "http_deadline_max", "loops",
     "dedup_horizon", "requests_max", "segment_mb", "checkpoint_mb", "checkpoint_every", "transfer_mb", "reserve_mb", "decisions_with_features",
-    "outbox_roll", "outbox_keep_mb",
+    "outbox_roll", "outbox_keep_mb", "trusted_bundle_keys",
     "log_level",
   ]
 
@@ -94,6 +96,7 @@ public struct WorkerConfig: Sendable {
     outboxRoll = try keys["outbox_roll"]?.duration(in: 1_000...3_600_000) ?? outboxRoll
     let keep = Int(try keys["outbox_keep_mb"]?.integer(in: 0...100_000_000) ?? 0)
     outboxKeepBytes = keep == 0 ? nil : keep << 20
+    trustedBundleKeys = try BundleKeyFiles(keys["trusted_bundle_keys"])
     let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
     logLevel = try keys["log_level"]?.word(levels.map { ($0, $0) }, kind: "log level") ?? "info"
   }

@@ -63,7 +63,7 @@ extension WorkerNode {
     // R6: after a clean stop everything that the last process held in memory is on disk.
     let incarnation = directory.identity.incarnation
     let intactSince = directory.found == .clean ? Incarnation(incarnation.rawValue - 1) : incarnation
-    let bundles = try BundleStore(directory: config.data + "/bundles", system: system)
+    let bundles = try BundleStore(directory: config.data + "/bundles", trust: try config.trustedBundleKeys.load(), system: system)
     var outboxOptions = OutboxOptions()
     outboxOptions.closeAfter = UInt64(config.outboxRoll) * 1_000_000
     outboxOptions.keptBytesMax = config.outboxKeepBytes

@@ -64,6 +64,23 @@ assay_certificate *assay_certificate_issue(
   const char *common_name, const assay_key *key, const char *names, int64_t not_before, int64_t not_after,
   const assay_certificate *issuer, const assay_key *issuer_key);
 
+#pragma mark Signatures
+
+/// A new private key for signatures: Ed25519.
+assay_key *assay_signing_key_new(void);
+/// The public key of a PEM text (SubjectPublicKeyInfo); NULL for none.
+assay_key *assay_public_key_read(const void *pem, size_t length);
+/// The public half as PEM. Its length, 0 if it fails or does not fit.
+size_t assay_public_key_write(const assay_key *key, void *pem, size_t capacity);
+/// SHA-256 of the public half's SubjectPublicKeyInfo into the 32 bytes at `digest`. 1, or 0.
+int assay_public_key_digest(const assay_key *key, uint8_t *digest);
+/// Whether it is of a kind that is used here: Ed25519, or ECDSA on any curve.
+int assay_key_can_sign(const assay_key *key);
+/// The signature's length, 0 if it fails or does not fit.
+size_t assay_sign(const assay_key *key, const void *bytes, size_t length, void *signature, size_t capacity);
+/// Whether the holder of the key's private half signed the bytes.
+int assay_verify(const assay_key *key, const void *bytes, size_t length, const void *signature, size_t signature_length);
+
 #pragma mark TLS
 
 typedef struct assay_tls_context assay_tls_context;

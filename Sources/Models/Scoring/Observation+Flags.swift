@@ -1,9 +1,8 @@
-import Models
 import Wire
 
 extension Observation {
   /// What of an observation a decision carries.
-  var decisionFlags: Decision.Flags {
+  public var decisionFlags: Decision.Flags {
     var flags: Decision.Flags = []
     if contains(.late) { flags.insert(.late) }
     if contains(.outOfOrder) { flags.insert(.outOfOrder) }

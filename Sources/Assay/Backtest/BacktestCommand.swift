@@ -1,0 +1,67 @@
+import ArgumentParser
+import Foundation
+import Models
+import Wire
+
+/// `assay backtest`.
+struct BacktestCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "backtest", abstract: "Run history through a bundle, without a cluster: what it flags, how often, and how rightly.",
+    discussion: """
+      The same code decides as on a worker, on all cores. With --labels, precision and recall are told for the bundle as a whole, for \
+      the model alone and for each rule, those in shadow too. With --against, the same history is decided by another bundle as well, \
+      and what changes is told.
+      """)
+
+  @Option(help: ArgumentHelp("A bundle's directory or file.", valueName: "B")) var bundle: String
+  @OptionGroup(title: "Input") var input: ReplayOptions
+  @Option(help: ArgumentHelp("Labels (transaction_id,label).", valueName: "L.csv")) var labels: String?
+  @Option(help: ArgumentHelp("The bundle to compare with, such as the one that decides now.", valueName: "B2")) var against: String?
+  @Option(help: ArgumentHelp("Transactions, from the beginning, that only fill the windows.", valueName: "N")) var skip = 0
+
+  func run() async throws {
+    try await orOneLine {
+      let stop = StopFlag()
+      let interruption = Interruption { stop.set() }
+      defer { interruption.cancel() }
+      let source = try BundleSource(path: bundle).bundle
+      let other = try against.map { try BundleSource(path: $0).bundle }
+      if let other, other.schema.fields != source.schema.fields {
+        throw OneLine("the bundles declare other fields in schema.yaml, so one file can't be read for both: compare those that agree")
+      }
+      let labelFile = try labels.map { try LabelFile(path: $0) }
+      let replay = try input.replay(source.schema)
+      let skip = skip
+      let shards = (0..<replay.threads).map { _ in
+        BacktestShard(source, against: other, labels: labelFile, isWarmUp: { $0 < skip })
+      }
+      let outcome = try replay.run(shards, stop)
+      report(source, other, outcome, shards)
+    }
+  }
+
+  private func report(_ source: Models.Bundle, _ other: Models.Bundle?, _ outcome: ParallelReplay.Outcome, _ shards: [BacktestShard]) {
+    for shard in shards { shard.finish() }
+    var counts = BacktestCounts(rules: source.rules?.book.rules.count ?? 0)
+    for shard in shards { counts.add(shard.counts) }
+    print("bundle        \(source.name) (\(source.id))")
+    print(
+      "replayed      \(NumberText.grouped(outcome.transactions)) transactions in \(NumberText.fixed(outcome.seconds, 1)) s on "
+        + "\(shards.count) threads: \(NumberText.grouped(Int(Double(outcome.transactions) / max(outcome.seconds, 1e-9))))/s")
+    if let bad = outcome.firstBadLine {
+      print("unreadable    \(NumberText.grouped(outcome.badLines)) lines; line \(bad.number): \(bad.rejection)")
+    }
+    let refused = shards.reduce(0) { $0 + $1.refused }
+    if refused > 0, let first = shards.compactMap(\.firstRefusal).first {
+      print("refused       \(NumberText.grouped(refused)) by the schema; the first: \(first)")
+    }
+    let report = BacktestReport(bundle: source, counts: counts, hasLabels: labels != nil)
+    for line in report.lines { print(line) }
+    guard let other else { return }
+    var otherCounts = BacktestCounts(rules: other.rules?.book.rules.count ?? 0)
+    for shard in shards { if let counts = shard.otherCounts { otherCounts.add(counts) } }
+    let otherReport = BacktestReport(bundle: other, counts: otherCounts, hasLabels: labels != nil)
+    for line in report.difference(to: otherReport) { print(line) }
+    for line in otherReport.lines { print("  \(line)") }
+  }
+}

@@ -1,0 +1,155 @@
+import Foundation
+import Testing
+
+/// A team's way with a bundle: check, test, build, sign, compare, backtest, activate, export.
+@Suite(.serialized) final class BundleTests {
+  private let directory: String
+
+  init() throws {
+    directory = FileManager.default.temporaryDirectory.appendingPathComponent("assay-bundle-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+  private func write(_ files: [String: String], to name: String) throws -> String {
+    for (path, text) in files {
+      let file = "\(directory)/\(name)/\(path)"
+      try FileManager.default.createDirectory(
+        atPath: URL(fileURLWithPath: file).deletingLastPathComponent().path, withIntermediateDirectories: true)
+      try text.write(toFile: file, atomically: true, encoding: .utf8)
+    }
+    return "\(directory)/\(name)"
+  }
+
+  private func run(_ arguments: String..., fails: Bool = false) throws -> String {
+    let result = try AssayBinary.run(arguments)
+    #expect((result.status != 0) == fails, "\(arguments): \(result.output)\(result.errors)")
+    return result.output + result.errors
+  }
+
+  private static let files = [
+    "bundle.yaml": "version: 1\nname: rules\nfeatures: features.yaml\nthresholds: {review: 1}\n",
+    "features.yaml": """
+    version: 1
+    features:
+      - {name: amount, aggregate: field, of: amount}
+      - {name: count_1h, aggregate: count, window: 1h}
+      - {name: mean_7d, aggregate: mean, window: 7d}
+      - {name: to_mean, aggregate: ratio, of: amount, by: mean_7d}
+      - {name: merchants_24h, aggregate: distinct, of: merchant, window: 24h}
+    """,
+    "rules/a.yaml": """
+    version: 1
+    rules:
+      - {id: burst, when: card.count_1h >= 4.0, reason: BURST, action: review}
+      - {id: large, when: card.to_mean > 4.0, reason: LARGE, action: decline, mode: shadow}
+    """,
+    "tests/a.yaml": """
+    version: 1
+    tests:
+      - name: one payment is nothing
+        steps:
+          - transaction: {transaction_id: t1, event_time: 2026-01-05T10:00:00Z, amount: 1, currency: EUR, card: c}
+            expect: {action: approve, features: {count_1h: 1}}
+    """,
+  ]
+
+  @Test("mistakes are told all at once, and what has one is neither built nor signed")
+  func mistakes() throws {
+    var files = Self.files
+    files["rules/a.yaml"] = files["rules/a.yaml"]!.replacing("card.count_1h", with: "card.count_1hr").replacing("decline", with: "declin")
+    let bundle = try write(files, to: "bad")
+    let told = try run("bundle", "check", bundle, fails: true)
+    #expect(
+      told.contains("bad/rules/a.yaml:3:23: rule 'burst': there is no variable 'card.count_1hr'. Did you mean 'card.count_1h'?"), "\(told)")
+    #expect(told.contains("'declin' is not a known action. Did you mean 'decline'?") && told.contains("has 2 mistakes"), "\(told)")
+    #expect(try run("bundle", "build", bundle, "--out", "\(directory)/bad.bundle", fails: true).contains("has 2 mistakes"))
+    files = Self.files
+    files["tests/a.yaml"] = files["tests/a.yaml"]!.replacing("count_1h: 1", with: "count_1h: 2")
+    let failing = try write(files, to: "failing")
+    #expect(try run("bundle", "check", failing).contains("bundle      rules"))
+    let failed = try run("bundle", "build", failing, "--out", "\(directory)/bad.bundle", fails: true)
+    #expect(failed.contains("failing/tests/a.yaml:6:56:") && failed.contains("count_1h is 1.0, expected 2.0"), "\(failed)")
+    #expect(!FileManager.default.fileExists(atPath: "\(directory)/bad.bundle"))
+  }
+
+  @Test("a bundle is built, signed, inspected and compared")
+  func signing() throws {
+    let bundle = try write(Self.files, to: "good")
+    #expect(try run("bundle", "test", bundle).contains("1 tests pass"))
+    _ = try run("bundle", "build", bundle, "--out", "\(directory)/a.bundle")
+    _ = try run("bundle", "build", bundle, "--out", "\(directory)/b.bundle")
+    #expect(FileManager.default.contentsEqual(atPath: "\(directory)/a.bundle", andPath: "\(directory)/b.bundle"))
+    _ = try run("bundle", "key", "--out", "\(directory)/release")
+    #expect(try run("bundle", "key", "--out", "\(directory)/release", fails: true).contains("exists already"))
+    _ = try run("bundle", "sign", "\(directory)/a.bundle", "--key", "\(directory)/release.key", "--out", "\(directory)/s.bundle")
+    let inspected = try run("bundle", "inspect", "\(directory)/s.bundle", "--trust", "\(directory)/release.pub")
+    #expect(inspected.contains(", valid") && inspected.contains("file        rules/a.yaml"), "\(inspected)")
+    #expect(try run("bundle", "diff", "\(directory)/a.bundle", "\(directory)/s.bundle").contains("+ file signatures/"))
+
+    var other = Self.files
+    other["rules/a.yaml"] = other["rules/a.yaml"]!.replacing("mode: shadow", with: "mode: on")
+    let changed = try run("bundle", "diff", "\(directory)/a.bundle", try write(other, to: "other"))
+    #expect(changed == "~ rule large: mode shadow -> on\n", "\(changed)")
+
+    // A signed bundle that was changed is found out; one that is cut off is read as far as it goes.
+    var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(directory)/s.bundle")))
+    let place = try #require(bytes.indices.first { bytes[$0...].starts(with: "action: review".utf8) })
+    bytes.replaceSubrange(place..<place + 14, with: "action: revieu".utf8)
+    try Data(bytes).write(to: URL(fileURLWithPath: "\(directory)/forged.bundle"))
+    #expect(
+      try run("bundle", "inspect", "\(directory)/forged.bundle", "--trust", "\(directory)/release.pub", fails: true).contains(
+        "NOT OF THESE CONTENTS"))
+    try Data(bytes.dropLast(40)).write(to: URL(fileURLWithPath: "\(directory)/cut.bundle"))
+    let cut = try run("bundle", "inspect", "\(directory)/cut.bundle", fails: true)
+    #expect(cut.contains("file        bundle.yaml") && cut.contains("damaged"), "\(cut)")
+  }
+
+  @Test("a backtest counts what a cluster decides, and an export has the digest of what it computed")
+  func parity() throws {
+    let bundle = try write(Self.files, to: "good")
+    let (input, labels) = ("\(directory)/t.ndjson", "\(directory)/l.csv")
+    _ = try run(
+      "generate", "--transactions", "6000", "--seed", "5", "--fraud-rate", "0.05", "--cards", "100", "--days", "5", "--out", input,
+      "--labels",
+      labels)
+    let cluster = try TestCluster(workers: 1, partitions: 3, replicas: 1)
+    _ = try run("bundle", "activate", bundle, "--cluster", cluster.directory, "--wait")
+    let decisions = "\(directory)/d.ndjson"
+    _ = try run("submit", input, "--cluster", cluster.directory, "--decisions", decisions, "--with-features")
+    let decided = try lines(of: decisions)
+    #expect(decided.count == 6_000)
+    let reviewed = try decided.filter { try field("action", of: $0) == "review" }
+    #expect(reviewed.count > 100)
+
+    for threads in ["1", "3"] {
+      let told = try run("backtest", "--bundle", bundle, "--input", input, "--labels", labels, "--threads", threads)
+      let rows = told.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+      func hits(_ name: String) -> Int? {
+        rows.first { $0.prefix(2).joined(separator: " ") == name || $0.first == name }.flatMap { row in
+          row.dropFirst(name.split(separator: " ").count).compactMap { Int($0.filter { $0 != "," && $0 != " " }) }.first
+        }
+      }
+      #expect(hits("review") == reviewed.count && hits("rule burst") == reviewed.count, "\(told)")
+      #expect(told.contains("rule large (shadow)"), "\(told)")
+      let exported = try run(
+        "export", "--features", "--bundle", bundle, "--input", input, "--online", decisions, "--threads", threads, "--out",
+        "\(directory)/f-\(threads).csv", "--labels", labels)
+      let digests = exported.split(separator: "\n").filter { $0.hasPrefix("digest") || $0.hasPrefix("online") }
+        .compactMap { $0.split(separator: " ").dropFirst().first?.prefix(32) }
+      #expect(digests.count == 2 && digests[0] == digests[1], "\(exported)")
+    }
+    let exported = try lines(of: "\(directory)/f-1.csv")
+    #expect(exported[0] == "transaction_id,event_time,card,amount,count_1h,mean_7d,to_mean,merchants_24h,label" && exported.count == 6_001)
+    #expect(FileManager.default.contentsEqual(atPath: "\(directory)/f-1.csv", andPath: "\(directory)/f-3.csv"))
+    // Of another bundle's values the digest is another.
+    var other = Self.files
+    other["features.yaml"] = other["features.yaml"]!.replacing("window: 7d", with: "window: 2d")
+    let told = try run(
+      "export", "--features", "--bundle", try write(other, to: "other"), "--input", input, "--online", decisions, fails: true)
+    #expect(told.contains("the digests differ"), "\(told)")
+    let compared = try run("backtest", "--bundle", try write(other, to: "other"), "--input", input, "--against", bundle)
+    #expect(compared.contains("against rules") && compared.contains("0 of"), "\(compared)")
+  }
+}
