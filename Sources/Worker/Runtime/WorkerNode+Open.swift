@@ -152,7 +152,8 @@ extension WorkerNode {
           "bytes": "\(bytes)", "partitions": "\(partitions.count)", "milliseconds": "\((monotonicNanoseconds() - began) / 1_000_000)",
         ])
     }
-    return (journal, partitions.values.sorted { $0.id < $1.id })
+    // Of those that ended in this log nothing is left.
+    return (journal, partitions.values.filter { $0.log.end > .zero }.sorted { $0.id < $1.id })
   }
 
   static func restore(
