@@ -82,6 +82,8 @@ extension NodeStep {
   mutating func carryOut(_ actions: [ReplicaAction], _ received: [Entry] = []) {
     for action in actions {
       switch action {
+      // No snapshots here: logs are never cut.
+      case .feed: break
       case .persist(let epoch, let record):
         if epoch < node.persistedEpoch { fail("R3: \(epoch) is persisted after \(node.persistedEpoch)") }
         node.persistedEpoch = epoch
