@@ -60,9 +60,4 @@ public struct HeldRecord: Sendable {
     self.range = range
     self.header = header
   }
-
-  /// What a record of kind `sinkCursor` says, once it has been applied.
-  var sinkCursor: Offset {
-    chunk.withRecord(range) { Offset(UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: LogRecord.headerSize, as: UInt64.self))) }
-  }
 }

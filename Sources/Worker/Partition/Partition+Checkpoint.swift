@@ -5,6 +5,8 @@ import Wire
 struct Checkpoint {
   /// Behind the checkpoint entry.
   var offset: Offset
+  /// End of the last decisions below it.
+  var decidedEnd: Offset
   var phase = Phase.walking
 
   enum Phase {
@@ -36,6 +38,8 @@ extension Partition {
     var current: Checkpoint?
     /// Offsets of the snapshots on this disk, oldest first, at most two.
     var stored: [Offset] = []
+    /// End of the last decisions below the newest of them, as far as they have not been cut, which they are only once delivered.
+    var storedDecidedEnd = Offset.zero
     /// Log since the last checkpoint entry, and when that was; when this process began where there is none.
     var bytesSince = 0
     var lastAt: Int64?

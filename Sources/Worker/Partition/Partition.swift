@@ -49,8 +49,6 @@ final class Partition {
   var checkpoints = Checkpoints()
   /// Replicas that are being fed from here, at a primary.
   var feeds: [NodeID: Feed] = [:]
-  /// What the committed log says that the sinks have.
-  var committedSinkCursor = Offset.zero
   /// What stands in closed files of this node, as its shell has told last.
   var delivered = Offset.zero
   /// When the sinks were last asked to close their files for a replica that is to be fed.

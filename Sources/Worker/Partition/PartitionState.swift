@@ -21,6 +21,8 @@ public final class PartitionState {
   public internal(set) var bundles: [Bundle] = []
   /// End of what has been applied.
   public internal(set) var applied = Offset.zero
+  /// End of the last record with decisions that has been applied here; zero where that was before this process could see it.
+  var decidedEnd = Offset.zero
   /// Of the last record (R: the dedup horizon is in logged time).
   public internal(set) var loggedTime: Int64 = .min
   /// The sinks have every decision below, as far as the log says.
@@ -102,6 +104,7 @@ public final class PartitionState {
         throw .unreadable(header.partition, header.baseOffset, error.description)
       }
     }
+    if header.kind.hasDecisions { decidedEnd = header.endOffset }
     applied = header.endOffset
   }
 

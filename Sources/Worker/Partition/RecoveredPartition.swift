@@ -24,6 +24,8 @@ public struct RecoveredPartition {
   public private(set) var bytesSinceCheckpoint = 0
   public private(set) var lastCheckpointAt: Int64?
   public private(set) var lastDecidedEnd = Offset.zero
+  /// End of the last decisions below the snapshot that are still in the journal.
+  private(set) var decidedBelow = Offset.zero
   /// Where it began as a successor (R12).
   private(set) var birth: Birth?
 
@@ -148,6 +150,7 @@ public struct RecoveredPartition {
     guard log.epoch(at: header.baseOffset) == header.epoch, header.endOffset <= base else { return }
     below = header.baseOffset == below.upperBound ? below.lowerBound..<header.endOffset : header.baseOffset..<header.endOffset
     guard header.kind.hasDecisions else { return }
+    decidedBelow = max(decidedBelow, header.endOffset)
     lastDecidedEnd = max(lastDecidedEnd, header.endOffset)
     guard header.endOffset > max(sinkCursor, state.sinkCursor), undelivered.last.map({ $0.header.endOffset <= header.baseOffset }) ?? true
     else { return }

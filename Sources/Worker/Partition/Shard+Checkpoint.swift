@@ -35,7 +35,7 @@ extension Shard {
     let underWay = partitions.values.reduce(0) { $0 + ($1.checkpoints.current == nil ? 0 : 1) }
     guard partition.checkpoints.current == nil, underWay < Self.checkpointsMax else { return }
     let image = partition.state.image(of: partition.id, range: partition.range, log: partition.replica.log)
-    partition.checkpoints.current = Checkpoint(offset: image.offset)
+    partition.checkpoints.current = Checkpoint(offset: image.offset, decidedEnd: partition.state.decidedEnd)
     output.checkpoints.append(image)
   }
 
@@ -69,6 +69,7 @@ extension Shard {
   public func checkpointStored(_ header: SnapshotHeader) {
     guard let partition = partitions[header.partition] else { return }
     if let current = partition.checkpoints.current, current.offset == header.offset {
+      partition.checkpoints.storedDecidedEnd = current.decidedEnd
       if case .publishing = current.phase {
         partition.checkpoints.current = nil
       } else {

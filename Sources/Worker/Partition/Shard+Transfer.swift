@@ -28,12 +28,11 @@ extension Shard {
       TransferRequest(partition: partition.id, epoch: partition.replica.primaryEpoch!, source: me, target: member))
   }
 
-  /// What lies below a snapshot comes to nobody's sinks through the copy that is made of it: it must have been delivered, as the
-  /// committed log or the closed files here say (C3). Nothing is decided in a log's first entry.
+  /// What is decided below a snapshot comes to nobody's sinks through the copy that is made of it: it must have been delivered, as
+  /// the log or the closed files here say (C3). That is so whether or not what the log says has committed.
   func canFeed(_ partition: Partition) -> Bool {
     guard let newest = partition.checkpoints.stored.last, newest >= partition.replica.logStart else { return false }
-    let owed = newest <= Offset(1) ? .zero : min(newest, partition.checkpoints.lastDecidedEnd)
-    return max(partition.committedSinkCursor, partition.delivered) >= owed || planted(.feedAheadOfSinks)
+    return max(partition.sinkCursor, partition.delivered) >= partition.checkpoints.storedDecidedEnd || planted(.feedAheadOfSinks)
   }
 
   /// The target has asked for a piece.

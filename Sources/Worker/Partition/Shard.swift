@@ -156,6 +156,7 @@ public final class Shard {
     let range = chunk.append(header, fill: fill)
     partition.hold(HeldRecord(chunk: chunk, range: range, header: header))
     partition.state.applied = header.endOffset
+    if kind.hasDecisions { partition.state.decidedEnd = header.endOffset }
     chunkParts.append(.init(partition: partition, base: header.baseOffset, end: header.endOffset))
     partition.replica.appended(epoch: epoch, count: count, now: now, &actions)
     carryOut(on: partition, now: now)
@@ -323,7 +324,8 @@ public final class Shard {
     closed.remove(recovered.id)
     for bundle in recovered.bundles { bundles[bundle.id] = bundle }
     partition.checkpoints.stored = recovered.snapshots
-    partition.committedSinkCursor = recovered.state.sinkCursor
+    partition.checkpoints.storedDecidedEnd = recovered.decidedBelow
+    partition.state.decidedEnd = max(partition.state.decidedEnd, recovered.decidedBelow)
     partition.checkpoints.bytesSince = recovered.bytesSinceCheckpoint
     partition.checkpoints.lastAt = recovered.lastCheckpointAt
     partition.checkpoints.lastDecidedEnd = recovered.lastDecidedEnd
@@ -429,7 +431,6 @@ public final class Shard {
       switch held.header.kind {
       case .sinkCursor:
         partition.dropDelivered()
-        partition.committedSinkCursor = max(partition.committedSinkCursor, held.sinkCursor)
       case .unsealed:
         // Also those that were made after the coordinator's word had come.
         if let succession = partition.handedOn.take() { output.unborn += succession.children.map(\.id) }
