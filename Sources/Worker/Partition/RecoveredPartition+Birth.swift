@@ -12,10 +12,16 @@ extension Dictionary where Key == PartitionID, Value == RecoveredPartition {
   mutating func replayBirth(
     _ header: LogRecord, _ record: UnsafeRawBufferPointer, dedupHorizon: Int64, sinkCursor: Offset, bundle: (BundleID) -> Bundle?
   ) throws(ApplyError) {
-    // Known from a later snapshot.
-    guard self[header.partition] == nil else { return }
     let id = header.partition
     let succession = try Self.succession(header, record)
+    if let known = self[id] {
+      // Known from a snapshot; from that of its birth, it may wait for its place in the map still.
+      guard known.state.applied == PartitionState.birthEnd else { return }
+      let needs = succession.parents.map { parent in
+        Birth.Need(parent: parent, from: self[parent].map { $0.snapshots.count > 1 ? $0.snapshots[0] : .zero } ?? .zero)
+      }
+      return self[id]!.isBorn(by: succession, needs)
+    }
     guard let child = succession.children.first(where: { $0.id == id }) else {
       throw .unreadable(id, .zero, "operation \(succession.operation) made no \(id)")
     }

@@ -54,6 +54,11 @@ public struct RecoveredPartition {
     self.gap = gap
   }
 
+  /// The snapshot that it was read from is that of its birth.
+  mutating func isBorn(by succession: Succession, _ needs: [Birth.Need]) {
+    birth = Birth(succession: succession, digest: state.digest(), needs: needs)
+  }
+
   /// Whether nothing of the log is missing so far.
   var isReadable: Bool { gap == nil }
 

@@ -60,7 +60,10 @@ extension Shard {
 
   /// C3: only what has committed. A primary's state runs ahead of that.
   func publishCheckpoint(_ partition: Partition) {
-    guard case .written(let header) = partition.checkpoints.current?.phase, header.offset <= partition.replica.commit else { return }
+    // Nor one of a birth that a loss of power may still undo.
+    guard case .written(let header) = partition.checkpoints.current?.phase, header.offset <= partition.replica.commit,
+      header.offset <= partition.replica.durableEnd
+    else { return }
     partition.checkpoints.current!.phase = .publishing(header)
     output.publishes.append(header)
   }

@@ -128,6 +128,7 @@ public final class Shard {
         let isBirth = part.partition.replica.durableEnd == .zero && part.partition.birth != nil
         part.partition.replica.durable(upTo: part.end, &actions)
         carryOut(on: part.partition, now: now)
+        publishCheckpoint(part.partition)
         if isBirth { report(part.partition.birth!.succession) }
       }
     }
