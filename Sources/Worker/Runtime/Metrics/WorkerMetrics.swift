@@ -23,7 +23,6 @@ public struct WorkerMetrics: Sendable {
   public let transferBytes: Counter
   public let transferRefused: Counter
   public let transfers: Counter
-  public let divergences: Counter
 
   public init(_ registry: MetricsRegistry) {
     decisions = (0..<6).map { index in
@@ -62,8 +61,6 @@ public struct WorkerMetrics: Sendable {
     transferRefused = registry.counter(
       "assay_transfer_refused_total", "Pieces of snapshots that came late, of sessions that were over, and were not taken.")
     transfers = registry.counter("assay_transfers_total", "Copies of partitions that were fed a snapshot and put in place here.")
-    divergences = registry.counter(
-      "assay_divergences_total", "Replicas whose state differed from the primary's at a checkpoint and that were rebuilt.")
   }
 
   @inline(__always) public func decided(_ decision: Decision) {
