@@ -50,7 +50,7 @@ enum BenchBundle {
 
   private static func trainingRows(_ features: FeatureSet, count: Int) throws -> [Float] {
     var source = LoadSource(seed: 7, prefix: 0, cards: 2_000)
-    var table = EntityTable(features: features)
+    var table = FeatureHistories(features: features)
     var row = [Double](repeating: 0, count: features.count)
     var rows: [Float] = []
     var bytes: [UInt8] = []

@@ -38,6 +38,9 @@ struct FeaturePartsTests {
     var tables = [TableDriver.Boxed(parts.home.features)] + parts.foreign.map { TableDriver.Boxed($0.features) }
     defer { tables.removeAll() }
     let columns = [parts.home.columns] + parts.foreign.map(\.columns)
+    var histories = FeatureHistories(features: Self.mixed)
+    var builder = TransactionBuilder()
+    var record: [UInt8] = []
     var random = SplitMix64(seed: 7)
     var past: [Payment] = []
     for number in 0..<500 {
@@ -61,7 +64,31 @@ struct FeaturePartsTests {
         cards / terminals, cards / terminals / cards,
       ]
       #expect(row == expected, "payment \(number)")
+      payment.record(into: &record, builder: &builder)
+      let view = TransactionView(trusted: record.span.bytes)
+      let key = view.keyHash
+      var whole = [Double](repeating: -1, count: Self.mixed.count)
+      _ = whole.withUnsafeMutableBufferPointer { histories.observe(view, keyHash: key, into: $0) }
+      #expect(whole == expected, "payment \(number)")
     }
+    let count = histories.count
+    #expect(count == 9 + 5 + 4)
+  }
+
+  @Test func aTransactionWithoutAnEntityHasItsFeaturesMissing() {
+    var histories = FeatureHistories(features: Self.mixed)
+    var builder = TransactionBuilder()
+    var record: [UInt8] = []
+    var row = [Double](repeating: -1, count: Self.mixed.count)
+    for device in [0, 3] {
+      Payment(card: 1, time: WindowsStateTests.start, amount: 5, device: device).record(into: &record, builder: &builder)
+      let view = TransactionView(trusted: record.span.bytes)
+      let key = view.keyHash
+      _ = row.withUnsafeMutableBufferPointer { histories.observe(view, keyHash: key, into: $0) }
+      #expect(row[2].isNaN && row[4].isNaN && row[5].isNaN && row[6].isNaN && row[7].isNaN && row[8].isNaN)
+      #expect(device == 0 ? row[1].isNaN : row[1] == 1)
+    }
+    #expect(row[0] == 2)
   }
 
   @Test(arguments: [EntityKind.terminal, .merchant, .device]) func aTableOfAnotherEntityAnswersAsThatOfCards(kind: EntityKind) throws {
