@@ -16,6 +16,8 @@ enum Scenario: String, CaseIterable {
   case horizon
   /// Faults follow what the coordinator decides, within milliseconds, and hit whom it is about.
   case ambush
+  /// Features of other entities than the card: partitions exchange.
+  case exchange
 
   /// In how many of a hundred runs.
   var share: Int {
@@ -25,6 +27,7 @@ enum Scenario: String, CaseIterable {
     case .coordinators: 15
     case .horizon: 5
     case .ambush: 25
+    case .exchange: 0
     }
   }
 }
@@ -59,6 +62,8 @@ struct Plan {
       fatalError("\(error)")
     }
   }()
+
+  var bundles: [Bundles.Made] { scenario == .exchange ? Bundles.mixed : Bundles.all }
 
   /// What is drawn from `random` is drawn in every scenario alike, so that the mixed runs stay as they are.
   init(_ random: inout Random, seed: UInt64, scenario: Scenario?) {
@@ -124,6 +129,14 @@ struct Plan {
     case .horizon:
       workerConfig.dedupHorizon = 4_000 + Int64(own.below(12_000))
       faults.formUnion([.clockJump, .kill, .cutBothWays])
+    case .exchange:
+      partitions = 2 + own.below(3)
+      policy.partitions = partitions
+      settings.durability = .fsync
+      policy.settings = settings
+      if own.below(2) == 0 { faults.formUnion([.split, .merge]) }
+      if own.below(2) == 0 { faults.insert(.swap) }
+      if own.below(3) == 0 { faults.insert(.drain) }
     case .ambush:
       let lease = 600 + 300 * own.below(2)
       settings.leaseMilliseconds = lease

@@ -27,13 +27,14 @@ extension Shard {
   public func received(_ message: Contributions, now: Int64) {
     guard let partition = partitions[message.target], partition.replica.isServing, partition.state.seal == nil, partition.pause == nil,
       partition.state.bundle != nil
-    else {
-      return output.contributionReplies.append(
-        (
-          ContributionReplies(
-            home: message.home, homeEpoch: message.homeEpoch, target: message.target, targetEpoch: message.targetEpoch, sender: me.node,
-            senderIncarnation: me.incarnation, settled: .zero, result: .unavailable), to: message.sender
-        ))
+    else { return refuse(message) }
+    if !message.items.isEmpty, !partition.state.knows(message.bundle) {
+      // The home has switched, and this partition has not yet.
+      guard bundles[message.bundle] != nil else {
+        output.neededBundles.append(message.bundle)
+        return refuse(message)
+      }
+      prepareBundle(partition, message.bundle, now: now)
     }
     let exchange = exchange(of: partition, now: now)
     let standing = EntityExchange.HomeStanding(map: routesVersion, isPresent: homes.contains(message.home))
@@ -48,6 +49,13 @@ extension Shard {
     }
     exchangeDue.append(partition)
     settleExchanges(now: now)
+  }
+
+  private func refuse(_ message: Contributions) {
+    let reply = ContributionReplies(
+      home: message.home, homeEpoch: message.homeEpoch, target: message.target, targetEpoch: message.targetEpoch, sender: me.node,
+      senderIncarnation: me.incarnation, settled: .zero, result: .unavailable)
+    output.contributionReplies.append((reply, to: message.sender))
   }
 
   /// Another partition's answer to one of this shard.
