@@ -70,6 +70,8 @@ public enum Aggregate: Sendable, Hashable {
   }
 
   case statistic(Statistic, Window, EventFilter?)
+  /// Of the window's events that pass, the part known to be fraud when the transaction is decided; missing where there is none.
+  case fraudShare(Window, EventFilter?)
   /// Different values of a field; events without the field don't count.
   case distinct(EventField, Window, EventFilter?)
   /// 1 where no earlier event of the window (of lag 0) has this transaction's value, else 0; missing without a value.
@@ -90,4 +92,17 @@ public enum Aggregate: Sendable, Hashable {
   case speed(length: Int64)
   /// Numerator / the feature's value; missing where that is 0 or missing.
   case ratio(Numerator, by: Int)
+
+  /// How many of the window's events that pass are known to be fraud when the transaction is decided. A label that comes later
+  /// changes no earlier value.
+  static func fraudCount(_ window: Window, _ filter: EventFilter?) -> Aggregate { .statistic(.count, window, .fraud(filter)) }
+
+  /// How far back it asks for labels, ms; 0 for not at all.
+  var labelReach: Int64 {
+    switch self {
+    case .fraudShare(let window, _): window.reach
+    case .statistic(_, let window, let filter?) where filter.asksForLabels: window.reach
+    default: 0
+    }
+  }
 }
