@@ -33,8 +33,9 @@ extension FeatureSet {
     var places = [Int?](repeating: nil, count: features.count)
     for index in evaluationOrder {
       guard let aggregate = moved(features[index].aggregate, places) else { continue }
-      if aggregate.reads(.location), coordinates != whole.coordinates { continue }
-      if aggregate.reads(.ipCountry) || aggregate.reads(.ipLocation), geo != whole.geo { continue }
+      let fields = aggregate.fields
+      if fields.contains(.location), coordinates != whole.coordinates { continue }
+      if fields.contains(.ipCountry) || fields.contains(.ipLocation), geo != whole.geo { continue }
       if let known = all.firstIndex(where: { $0.aggregate == aggregate }) {
         places[index] = known
       } else if mayAppend {
@@ -50,17 +51,5 @@ extension FeatureSet {
     guard let by = places[divisor] else { return nil }
     guard case .feature(let index) = numerator else { return .ratio(.amount, by: by) }
     return places[index].map { .ratio(.feature($0), by: by) }
-  }
-}
-
-extension Aggregate {
-  fileprivate func reads(_ field: EventField) -> Bool {
-    switch self {
-    case .distinct(let own, _, let filter): own == field || filter?.conditions.contains { $0.field == field } == true
-    case .isNew(let own, _), .last(let own), .changed(let own): own == field
-    case .statistic(_, _, let filter), .secondsSinceLast(_, let filter): filter?.conditions.contains { $0.field == field } == true
-    case .distance(let own, _), .speed(let own, _): own == field
-    case .lastAmount, .own, .calendar, .ratio: false
-    }
   }
 }

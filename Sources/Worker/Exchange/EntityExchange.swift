@@ -70,7 +70,8 @@ public struct EntityExchange: Sendable {
     guard waiting.count < Self.waitingMax else { return nil }
     var record = ContributionsRecord(
       home: message.home, settled: message.settled, map: home.map, range: range, bundle: message.bundle, items: [])
-    var waiter = Waiting(end: .zero, home: message.home, homeEpoch: message.homeEpoch, to: message.sender, settled: message.settled, contributions: [])
+    var waiter = Waiting(end: .zero, home: message.home, homeEpoch: message.homeEpoch, to: message.sender, settled: message.settled,
+      contributions: [])
     let mayAdmit = ledger.admits(isPresent: home.isPresent, map: home.map)
     for item in message.items {
       guard let fresh = fresh(item, message, ledger, mayAdmit: mayAdmit, &waiter) else {

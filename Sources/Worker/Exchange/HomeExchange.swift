@@ -244,6 +244,8 @@ public struct HomeExchange: Sendable {
   /// X3: every offset below has its contributions to the lane's partition acknowledged and its decision committed.
   private func settled(_ lane: ExchangeLane) -> Offset {
     var settled = lane.newest.map { $0 + 1 } ?? .zero
+    // What has not committed may give way to another primary's entries: their intakes would pass for settled.
+    if !planted(.settleBeyondCommit) { settled = min(settled, commit) }
     if let owed = lane.firstOwed, !planted(.settlePastUnacknowledged) { settled = min(settled, owed) }
     if let first = open.first?.offset, !planted(.settlePastUndecided) { settled = min(settled, first) }
     return settled
