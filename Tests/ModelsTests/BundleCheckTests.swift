@@ -69,7 +69,7 @@ struct BundleCheckTests {
         "features.yaml:5:33: features[2].entity: features of the entity 'terminal' are not supported by this version. "
           + "Only 'card' is; 'distinct', 'is_new' and 'where' look at a card's merchants, terminals and devices.",
         "features.yaml:6:39: features[3].of: 'device' is not a known field with a numeric value. Known here: country, mcc, "
-          + "currency, channel, entry_mode.",
+          + "currency, channel, entry_mode, ip_country.",
         "lists/ips.csv:2:1: '1.2.3' is no address and no network. Write 203.0.113.7, 203.0.113.0/24, 2001:db8::1 or 2001:db8::/32.",
         "lists/other.csv: no list of bundle.yaml has this file. Declare it under 'lists', as in {name: blocked_ips, "
           + "file: lists/other.csv, type: ip}, or remove it.",

@@ -60,7 +60,7 @@ struct Payment {
     case .terminal: UInt64(terminal)
     case .device: UInt64(device)
     case .card: UInt64(card) + 1
-    case .entryMode, .ip, .customer, .location: 0
+    case .entryMode, .ip, .customer, .location, .ipCountry, .ipLocation: 0
     }
   }
 }

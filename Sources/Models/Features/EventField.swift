@@ -8,11 +8,13 @@ public enum EventField: UInt8, Sendable, CaseIterable {
   case country, mcc, currency, channel, entryMode, merchant, terminal, device, ip, card, customer
   /// The schema's coordinates (`Location`): for distances alone.
   case location
+  /// What a geo table says of the IP address (`FeatureGeo`): the country, and the place, for distances alone.
+  case ipCountry, ipLocation
 
-  public static var count: Int { 12 }
+  public static var count: Int { 14 }
 
   /// What a card's features may be of: a card is one card, and its customer hardly changes.
-  static let ofCard = allCases.filter { $0 != .card && $0 != .customer && $0 != .location }
+  static let ofCard = allCases.filter { ![.card, .customer, .location, .ipLocation].contains($0) }
 
   /// The word in definitions.
   public var name: String {
@@ -29,6 +31,8 @@ public enum EventField: UInt8, Sendable, CaseIterable {
     case .card: "card"
     case .customer: "customer"
     case .location: "location"
+    case .ipCountry: "ip_country"
+    case .ipLocation: "ip_location"
     }
   }
 
@@ -36,8 +40,8 @@ public enum EventField: UInt8, Sendable, CaseIterable {
   var width: Int {
     switch self {
     case .channel, .entryMode: 1
-    case .country, .mcc, .currency: 2
-    case .merchant, .terminal, .device, .ip, .card, .customer, .location: 8
+    case .country, .mcc, .currency, .ipCountry: 2
+    case .merchant, .terminal, .device, .ip, .card, .customer, .location, .ipLocation: 8
     }
   }
 

@@ -81,6 +81,6 @@ public struct FeatureParts: Sendable {
     return Part(
       features: FeatureSet(
         features: features, entity: kind, allowedLateness: set.allowedLateness, eventsPerEntityMax: set.eventsPerEntityMax,
-        extraFieldCount: set.extraFieldCount, coordinates: set.coordinates, zones: set.zones), columns: columns)
+        extraFieldCount: set.extraFieldCount, coordinates: set.coordinates, zones: set.zones, geo: set.geo), columns: columns)
   }
 }

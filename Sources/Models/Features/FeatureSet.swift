@@ -23,7 +23,7 @@ import Wire
 ///   - {name: amount_to_mean_7d, aggregate: ratio, of: amount, by: mean_7d}
 ///   - {name: night, aggregate: night, zone: Europe/Paris, from: 22, to: 6}
 ///   - {name: weekend, aggregate: weekend, zone_of: customer_zone}
-///   - {name: speed, aggregate: speed}
+///   - {name: speed, aggregate: speed}                           # from: coordinates or ip
 /// ```
 /// Aggregates: count, sum, mean, min, max, stddev, zscore (of the amount), distinct, is_new, seconds_since_last, last,
 /// changed, field, ratio, hour, day_of_week, weekend, night, distance, speed. Windows and lags run from `1s` to `90d`.
@@ -50,6 +50,8 @@ public struct FeatureSet: Sendable, Equatable {
   let coordinates: Schema.Coordinates?
   /// Those that calendar features may meet.
   let zones: ZoneTable
+  /// What features ask of the IP address.
+  let geo: FeatureGeo
 
   public var count: Int { features.count }
   public var names: [String] { features.map(\.name) }
@@ -58,7 +60,7 @@ public struct FeatureSet: Sendable, Equatable {
   /// Trusts the references between features; `parse` checks them.
   init(
     features: [Feature], entity: EntityKind = .card, allowedLateness: Int64, eventsPerEntityMax: Int, extraFieldCount: Int,
-    coordinates: Schema.Coordinates? = nil, zones: ZoneTable = ZoneTable()
+    coordinates: Schema.Coordinates? = nil, zones: ZoneTable = ZoneTable(), geo: FeatureGeo = FeatureGeo()
   ) {
     precondition((0...Self.allowedLatenessMax).contains(allowedLateness), "an allowed lateness of at most 30 days")
     precondition((1...Self.eventsPerEntityLimit).contains(eventsPerEntityMax), "1 to 8,192 events an entity")
@@ -69,5 +71,6 @@ public struct FeatureSet: Sendable, Equatable {
     self.extraFieldCount = extraFieldCount
     self.coordinates = coordinates
     self.zones = zones
+    self.geo = geo
   }
 }
