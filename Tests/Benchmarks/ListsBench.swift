@@ -13,6 +13,7 @@ struct ListsBench: ParsableCommand {
   func measure() throws -> [Figure] {
     var figures = try lists()
     figures += try rules()
+    figures += try geo()
     return figures
   }
 
@@ -59,13 +60,42 @@ struct ListsBench: ParsableCommand {
     return figures
   }
 
-  private func decide(_ bundle: Bundle) throws -> Double {
+  /// A table of records as large as a city database's, and a rule that asks three fields of it.
+  private func geo() throws -> [Figure] {
+    print(title: "geo: 262,144 networks, 20,000 records of 30 values; a rule over three of them, addresses in random order")
+    let file = GeoBenchFile()
+    var random = SeededGenerator(seed: 3)
+    let addresses = (0..<1_024).map { _ in 11 << 24 | UInt32(truncatingIfNeeded: random.next()) & 0xFF_FFFF }
+    var archive = BundleArchive(files: ["geo/city.mmdb": file.bytes])
+    archive.files["bundle.yaml"] = Array("version: 1\nname: geo\nfeatures: features.yaml\ngeo: [{name: city, file: geo/city.mmdb}]\n".utf8)
+    archive.files["features.yaml"] = Array("version: 1\nfeatures:\n  - {name: n, aggregate: count, window: 1h}\n".utf8)
+    let without = try Bundle(archive: archive, id: BundleID(high: 1, low: 1))
+    archive.files["rules/geo.yaml"] = Array(
+      "version: 1\nrules:\n  - {id: g, when: geo.city.country == 'ZZ' && geo.city.latitude > 0.0 && geo.city.longitude > 0.0, reason: G, action: review}\n"
+        .utf8)
+    let opened = ProcessTimes.cpuSeconds { _ = try? Bundle(archive: archive, id: BundleID(high: 1, low: 1)) }
+    let with = try Bundle(archive: archive, id: BundleID(high: 1, low: 1))
+    let cost = try decide(with, addresses: addresses) - decide(without, addresses: addresses)
+    let figures = [
+      Figure("a file of \(file.bytes.count >> 20) MiB: read and proven", opened * 1e3, "ms", digits: 0),
+      Figure("a rule over three fields", cost, "ns", digits: 0),
+    ]
+    Figure.print(figures)
+    return figures
+  }
+
+  private func decide(_ bundle: Bundle, addresses: [UInt32] = []) throws -> Double {
     var source = LoadSource(seed: 7, prefix: 0, cards: 2_000)
     var records: [UInt8] = []
     var ranges: [Range<Int>] = []
     for step in 0..<1_024 {
       let start = records.count
       source.append(1, at: BenchBundle.start + Int64(step) * 400, to: &records)
+      if !addresses.isEmpty {
+        // The address is the record's end.
+        let address = addresses[step]
+        records.replaceSubrange((records.count - 4)..., with: (0..<4).map { UInt8(truncatingIfNeeded: address >> (24 - 8 * UInt32($0))) })
+      }
       ranges.append(start..<records.count)
     }
     let width = bundle.features.count

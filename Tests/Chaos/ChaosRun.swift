@@ -50,8 +50,9 @@ struct ChaosRun {
     try cluster.smallDisk.mount()
     try cluster.start()
     try await untilWhole(cluster, clock, seconds: 60, "the cluster did not start")
-    let archive = try ChaosBundle.archive(seed: 1)
-    let bundle = try await cluster.admin.publish(archive.encode()).bundle
+    let archives = try ChaosBundle.archives()
+    let bundle = try await cluster.admin.publish(archives[0].encode()).bundle
+    for archive in archives.dropFirst() { _ = try await cluster.admin.publish(archive.encode(), step: .store) }
     try await cluster.admin.untilActive(bundle)
     let map = try await cluster.admin.map()
 
@@ -93,7 +94,7 @@ struct ChaosRun {
       digests.gather(from: cluster.workers)
       let decided = try DecisionFiles(directories: cluster.decisionDirectories)
       say("deciding all of it again, by the oracle")
-      let oracle = Oracle(ledgers: ledgers, bundles: [bundle: try Models.Bundle(archive: archive, id: bundle)]).check(decided)
+      let oracle = Oracle(ledgers: ledgers, bundles: cluster.bundles).check(decided)
       let checks = Check.all(
         ledgers, recheck, decided, oracle, digests, convergence: history.notWhole, strikes: history.faults.count)
       let report = Report(options: options, seed: seed, history: history, ledgers: Array(ledgers.values), checks: checks)

@@ -32,6 +32,34 @@ struct AdminActivationTests {
     #expect(Activation(of: bundle, in: .test(active: other)) == .failed("it is no candidate"))
   }
 
+  @Test("going back is to the bundle before, or to the active one from one that is being loaded; else it is refused")
+  func rollback() async throws {
+    func step(active: BundleID? = nil, previous: BundleID? = nil, candidate: BundleID? = nil) -> RollbackStep {
+      var map = Status.test(active: active, candidate: candidate).map
+      map.previousBundle = previous
+      return RollbackStep(in: map)
+    }
+    #expect(step(active: bundle, previous: other) == .goBack(to: other, from: bundle))
+    #expect(step(active: bundle, previous: other, candidate: other) == .giveUp(candidate: other, active: bundle))
+    guard case .nothing = step(active: bundle), case .nothing = step(candidate: bundle), case .nothing = step() else {
+      return #expect(Bool(false), "there was nothing to go back to")
+    }
+
+    let (bundle, other) = (bundle, other)
+    let coordinator = try await AdminCoordinator { kind, count in
+      var map = Status.test(active: bundle).map
+      map.previousBundle = count < 3 ? other : nil
+      return kind == .mapRequest ? .map(map) : .published(.candidate)
+    }.start()
+    let client = AdminClient(coordinators: [coordinator.endpoint])
+    #expect(try await client.rollback().bundle == other)
+    #expect(coordinator.published.map(\.step) == [.activate] && coordinator.published.map(\.bundle) == [other])
+    await #expect(throws: AdminError.self) { _ = try await client.rollback() }
+    #expect(coordinator.published.count == 1, "nothing was asked for")
+    await client.close()
+    await coordinator.stop()
+  }
+
   @Test("waiting ends when the cluster decides by it")
   func untilActive() async throws {
     let (bundle, other) = (bundle, other)

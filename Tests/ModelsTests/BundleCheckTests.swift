@@ -68,7 +68,7 @@ struct BundleCheckTests {
         "features.yaml:4:32: features[1].aggregate: 'mena' is not a known aggregate. Did you mean 'mean'?",
         "features.yaml:5:33: features[2].entity: 'terminl' is not a known entity. Did you mean 'terminal'?",
         "features.yaml:6:39: features[3].of: 'device' is not a known field with a numeric value. Known here: country, mcc, "
-          + "currency, channel, entry_mode.",
+          + "currency, channel, entry_mode, ip_country.",
         "lists/ips.csv:2:1: '1.2.3' is no address and no network. Write 203.0.113.7, 203.0.113.0/24, 2001:db8::1 or 2001:db8::/32.",
         "lists/other.csv: no list of bundle.yaml has this file. Declare it under 'lists', as in {name: blocked_ips, "
           + "file: lists/other.csv, type: ip}, or remove it.",

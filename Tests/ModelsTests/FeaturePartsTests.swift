@@ -87,7 +87,7 @@ struct FeaturePartsTests {
     #expect(first.columns(of: second) == nil)
     // A table keeps one place an event.
     let places = FeatureSet(
-      features: [Feature(name: "d", entity: .device, aggregate: .distance(length: 60_000))], entity: .device, allowedLateness: 0,
+      features: [Feature(name: "d", entity: .device, aggregate: .distance(length: 60_000, from: .location))], entity: .device, allowedLateness: 0,
       eventsPerEntityMax: 8000, extraFieldCount: 2, coordinates: Schema.Coordinates(latitude: 0, longitude: 1))
     let apart = first.joined(with: [places])
     #expect(apart == first && apart.columns(of: places) == nil && places.joined(with: [first]).columns(of: first) == [1, 2, 3])

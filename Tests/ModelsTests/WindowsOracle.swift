@@ -65,7 +65,7 @@ struct Payment {
     case .device: UInt64(device)
     case .card: UInt64(card) + 1
     case .label: UInt64(label)
-    case .entryMode, .ip, .customer, .location, .transaction, .labelVersion: 0
+    case .entryMode, .ip, .customer, .location, .ipCountry, .ipLocation, .transaction, .labelVersion: 0
     }
   }
 }

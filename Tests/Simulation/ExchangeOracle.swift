@@ -106,13 +106,17 @@ final class ExchangeOracle {
       guard logged.count == intake.values.count else { return "it has \(logged.count) features" }
       var values = intake.values
       var flags = intake.flags
+      var lost: EntitySlot?
       intake.slots.forEach { slot in
         let columns = intake.bundle.features.features.indices.filter {
           let feature = intake.bundle.features.features[$0]
           if case .ratio = feature.aggregate { return false }
           return feature.entity == slot.kind
         }
-        guard let contribution = contributions[Identity(place: late.place, slot: slot)] else { return }
+        guard let contribution = contributions[Identity(place: late.place, slot: slot)] else {
+          lost = slot
+          return
+        }
         // Counts are never missing: without them there are none of the entity's.
         guard columns.contains(where: { !logged[$0].isNaN }) else {
           flags.insert(.degraded)
@@ -121,6 +125,7 @@ final class ExchangeOracle {
         flags.formUnion(contribution.flags)
         for column in columns { values[column] = contribution.values[column] }
       }
+      if let lost { return "its contribution to its \(lost) is lost (X4)" }
       if flags.contains(.degraded) { degraded += 1 }
       return OracleDecision.check(batch, late.row, values, flags, intake.bundle)
     } catch {

@@ -16,18 +16,21 @@ enum Scenario: String, CaseIterable {
   case horizon
   /// Faults follow what the coordinator decides, within milliseconds, and hit whom it is about.
   case ambush
+  /// The coordinator's store is set back to a backup.
+  case restores
   /// Features of other entities than the card: partitions exchange.
   case exchange
 
   /// In how many of a hundred runs.
   var share: Int {
     switch self {
-    case .mixed: 30
-    case .successions: 25
+    case .mixed: 20
+    case .successions: 20
     case .coordinators: 15
     case .horizon: 5
-    case .ambush: 25
-    case .exchange: 0
+    case .ambush: 15
+    case .restores: 10
+    case .exchange: 15
     }
   }
 }
@@ -117,6 +120,12 @@ struct Plan {
       faults.formUnion([.split, .merge])
       if own.below(3) == 0 { faults.insert(.drain) }
       if own.below(3) == 0 { faults.insert(.abort) }
+      if own.below(3) == 0 { faults.insert(.handOver) }
+      if own.below(3) == 0 {
+        faults.formUnion([.move, .rebalance])
+        workers = 4
+        policy.expectedWorkers = 4
+      }
       settings.durability = .fsync
       policy.settings = settings
       policy.sealedMillisecondsMax = 1_000 + Int64(own.below(5_000))
@@ -129,6 +138,22 @@ struct Plan {
     case .horizon:
       workerConfig.dedupHorizon = 4_000 + Int64(own.below(12_000))
       faults.formUnion([.clockJump, .kill, .cutBothWays])
+    case .restores:
+      faults.formUnion([.restore, .coordinatorKill])
+      settings.durability = .fsync
+      policy.settings = settings
+      if own.below(3) == 0 {
+        coordinators = 3
+        coordinatorLease = .milliseconds(1_000 + UInt64(own.below(3_000)))
+      }
+      if own.below(2) == 0 { faults.formUnion([.split, .merge]) }
+      if own.below(3) == 0 { faults.formUnion([.handOver, .drain]) }
+      if own.below(3) == 0 {
+        faults.formUnion([.move, .rebalance])
+        workers = 4
+        policy.expectedWorkers = 4
+      }
+      faultInterval = .milliseconds(500 + UInt64(own.below(1_500)))
     case .exchange:
       partitions = 2 + own.below(3)
       policy.partitions = partitions
@@ -137,6 +162,8 @@ struct Plan {
       if own.below(2) == 0 { faults.formUnion([.split, .merge]) }
       if own.below(2) == 0 { faults.insert(.swap) }
       if own.below(3) == 0 { faults.insert(.drain) }
+      if own.below(3) == 0 { faults.formUnion([.handOver, .move]) }
+      if own.below(6) == 0 { faults.insert(.restore) }
     case .ambush:
       let lease = 600 + 300 * own.below(2)
       settings.leaseMilliseconds = lease
@@ -149,6 +176,13 @@ struct Plan {
       clientInterval = 20 + UInt64(own.below(80))
       faults.formUnion([[.partialCut, .cutBothWays], [.partialCut, .pause], [.partialCut, .slowDisk, .kill]][own.below(3)])
       faults.subtract([.corrupt, .failedSync])
+      if own.below(2) == 0 { faults.insert(.fork) }
+      if own.below(3) == 0 {
+        workers = 5
+        policy.expectedWorkers = 5
+        settings.replicas = 4
+        policy.settings = settings
+      }
     }
   }
 }

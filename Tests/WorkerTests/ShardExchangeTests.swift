@@ -153,6 +153,27 @@ import Wire
     #expect(last.features[1] == 3 && last.features[3] == 3)
   }
 
+  @Test func `behind a switch to cards alone a retry still waits for what is undecided (X4)`() throws {
+    var rig = try Rig()
+    let row = Self.row(1, card: 1, terminal: 1, device: 1)
+    let id = try rig.rig.submit([row])
+    rig.settle(losing: { _ in true })
+    let cards = try ShardRig.bundle(3)
+    var map = rig.rig.map
+    map.activeBundle = cards.id
+    rig.shard.loaded(cards, now: rig.rig.now)
+    rig.shard.learned(map, now: rig.rig.now)
+    let retry = try rig.rig.submit([row])
+    let other = try rig.rig.submit([ShardRig.transaction("other", card: "c1")])
+    rig.settle(losing: { _ in true })
+    #expect(!rig.shard.output.completed.contains(retry) && rig.shard.output.completed.contains(other))
+    rig.tick(after: Shard.entityDeadline)
+    rig.settle(losing: { _ in true })
+    let decided = try rig.rig.take(id).outcomes[0]
+    let repeated = try rig.rig.take(retry).outcomes[0]
+    #expect(decided.decision.flags.contains(.degraded) && repeated.status == .duplicate && repeated.decision == decided.decision)
+  }
+
   @Test func `every partition has prepared a candidate before it is told of as loaded (X6)`() throws {
     var rig = try Rig()
     let next = ExchangeStateTests.otherBundle(2)
@@ -177,7 +198,8 @@ import Wire
     var rig = try Rig()
     _ = try rig.rig.submit([Self.row(1, card: 1, terminal: 1, device: 1)])
     rig.rig.sync()
-    var message = try #require(rig.shard.output.contributions.first?.0)
+    let sent = rig.shard.output.contributions.map(\.0)
+    var message = try #require(sent.first { $0.items.contains { $0.slots.contains(EntitySlot(.terminal)) } })
     let next = ExchangeStateTests.otherBundle(2)
     message.bundle = next.id
     rig.shard.output.contributions.removeAll()

@@ -9,7 +9,7 @@ struct BundleCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bundle", abstract: "Policy bundles: schema, features, model, thresholds and reasons, in one immutable piece.",
     subcommands: [
-      Check.self, Test.self, Build.self, Key.self, Sign.self, Inspect.self, Diff.self, Activate.self, Status.self,
+      Check.self, Test.self, Build.self, Key.self, Sign.self, Inspect.self, Diff.self, Activate.self, Status.self, Rollback.self,
     ])
 
   struct Check: AsyncParsableCommand {
@@ -77,6 +77,31 @@ struct BundleCommand: AsyncParsableCommand {
     }
 
     private var isID: Bool { BundleID(bundle) != nil && !FileManager.default.fileExists(atPath: bundle) }
+  }
+
+  struct Rollback: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Go back to the bundle that decided before; or give up the one that is being loaded.",
+      discussion: """
+        In one step, under load: the workers have the earlier bundle still. What was decided meanwhile stays as it was, under the \
+        bundle that it names. Done twice, it is where it began; 'assay bundle activate ID' names any bundle that the cluster keeps.
+        """)
+    @OptionGroup(title: "Cluster") var cluster: ClusterOptions
+    @Flag(help: "Return only when the cluster decides by it.") var wait = false
+    @Option(help: ArgumentHelp("How long to wait.", valueName: "SECONDS")) var timeout = 60
+
+    func run() async throws {
+      try await orOneLine {
+        let admin = try await cluster.admin()
+        let published = try await admin.rollback()
+        if wait { try await admin.untilActive(published.bundle, timeout: .seconds(timeout)) }
+        print(
+          wait || published.state == .active
+            ? "the cluster decides by \(published.bundle)"
+            : "\(published.bundle) is being loaded; 'assay bundle status' tells when it decides")
+        await admin.close()
+      }
+    }
   }
 
   struct Status: AsyncParsableCommand {

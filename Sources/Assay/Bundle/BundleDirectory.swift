@@ -6,7 +6,7 @@ import Wire
 /// A bundle as a person edits it: a directory of files.
 struct BundleDirectory {
   /// Folders whose files all belong to the bundle. At the top, definitions (`.yaml`) and models (`.json`) do.
-  static let folders = ["models", "lists", "rules", "tests", "zones", "signatures"]
+  static let folders = ["models", "lists", "geo", "rules", "tests", "zones", "signatures"]
   static let depthMax = 8
 
   let path: String

@@ -101,6 +101,11 @@ struct BundleSource {
       lines.append(
         "list        \(list.name): \(list.type.rawValue), \(NumberText.grouped(list.count)) items, \(NumberText.bytes(list.memoryBytes))")
     }
+    for table in bundle.geo {
+      lines.append(
+        "geo         \(table.name): \(table.type), built \(table.built), \(NumberText.grouped(table.recordCount)) records, "
+          + Self.shown(table.columns.map(\.name)))
+    }
     lines.append("reasons     \(bundle.reasonRules.isEmpty ? "none declared" : Self.shown(bundle.reasonRules.map(\.code)))")
     return lines
   }

@@ -1,6 +1,7 @@
 import Wire
 
-/// Everything that decides, in one immutable piece: schema, features, model, rules, lists, thresholds, reasons. Named by the
+/// Everything that decides, in one immutable piece: schema, features, model, rules, lists, geo tables,
+/// thresholds, reasons. Named by the
 /// hash of its files.
 public final class Bundle: Sendable {
   public let id: BundleID
@@ -15,6 +16,7 @@ public final class Bundle: Sendable {
   /// nil where there are none.
   public let rules: BundleRules?
   public let lists: [MemberList]
+  public let geo: [GeoTable]
   /// Codes that `Decision.reasons` index: the declared ones, then one for each rule, then one for each feature
   /// (`unusual:<feature>`).
   public let reasonCodes: [String]
@@ -25,7 +27,7 @@ public final class Bundle: Sendable {
   /// - Parameter id: first 128 bits of the SHA-256 over the archive's bytes.
   public init(
     id: BundleID, name: String, schema: Schema, features: FeatureSet, model: Model?, policy: Policy, reasonRules: [ReasonRule],
-    rules: BundleRules? = nil, lists: [MemberList] = []
+    rules: BundleRules? = nil, lists: [MemberList] = [], geo: [GeoTable] = []
   ) {
     self.id = id
     self.name = name
@@ -37,6 +39,7 @@ public final class Bundle: Sendable {
     self.reasonRules = reasonRules
     self.rules = rules
     self.lists = lists
+    self.geo = geo
     let codes =
       reasonRules.map(\.code) + (rules?.book.rules.map(\.reasonCode) ?? []) + features.names.map { "unusual:\($0)" }
     reasonCodes = codes
@@ -53,6 +56,6 @@ public final class Bundle: Sendable {
     let parts = try BundleDefinition.parse(archive)
     self.init(
       id: id, name: parts.name, schema: parts.schema, features: parts.features, model: parts.model, policy: parts.policy,
-      reasonRules: parts.reasonRules, rules: parts.rules, lists: parts.lists)
+      reasonRules: parts.reasonRules, rules: parts.rules, lists: parts.lists, geo: parts.geo)
   }
 }

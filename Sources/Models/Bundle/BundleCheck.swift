@@ -14,13 +14,19 @@ public enum BundleCheck {
     }
   }
 
-  /// Lists that bundle.yaml does not declare: whoever put one there expects it to do something.
+  /// Lists and geo tables that bundle.yaml does not declare: whoever put one there expects it to do something.
   private static func unused(_ archive: BundleArchive, _ definition: BundleDefinition, _ findings: Findings) {
     for file in archive.files.keys.sorted() where file.hasPrefix("lists/") && !definition.files.contains(file) {
       findings.add(
         DefinitionError(
           file: file, message: "no list of bundle.yaml has this file",
           suggestion: "Declare it under 'lists', as in {name: blocked_ips, file: \(file), type: ip}, or remove it."))
+    }
+    for file in archive.files.keys.sorted() where file.hasPrefix("geo/") && !definition.files.contains(file) {
+      findings.add(
+        DefinitionError(
+          file: file, message: "no geo table of bundle.yaml has this file",
+          suggestion: "Declare it under 'geo', as in {name: city, file: \(file)}, or remove it."))
     }
   }
 }

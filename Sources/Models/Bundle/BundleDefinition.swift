@@ -14,6 +14,8 @@ import Wire
 ///   format: assay-isolation-forest   # or xgboost-json
 /// lists:                         # what rules ask by `in`
 ///   - {name: blocked_ips, file: lists/blocked_ips.csv, type: ip}
+/// geo:                           # what rules and features ask of an IP address: files in MaxMind DB format
+///   - {name: city, file: geo/city.mmdb}
 /// thresholds:                    # a score at or above takes the action
 ///   review: 0.62
 ///   decline: 0.75
@@ -35,8 +37,9 @@ struct BundleDefinition {
   var policy: Policy
   var reasonRules: [ReasonRule]
   var lists: [MemberList]
+  var geo: [GeoTable]
   var rules: BundleRules?
-  /// Lists' files that it names.
+  /// Files of lists and geo tables that it names.
   var files: Set<String>
 
   /// - Throws: the first mistake.
@@ -55,7 +58,7 @@ struct BundleReader {
     let keys = findings.attempt { () throws(DefinitionError) in
       let root = try DefinitionNode.parse(
         yaml: try text(BundleDefinition.fileName, for: nil), file: BundleDefinition.fileName, findings: findings)
-      let keys = try root.mapping(known: ["version", "name", "schema", "features", "model", "lists", "thresholds", "reasons"])
+      let keys = try root.mapping(known: ["version", "name", "schema", "features", "model", "lists", "geo", "thresholds", "reasons"])
       try keys.requireVersion(1)
       return keys
     }
@@ -65,17 +68,23 @@ struct BundleReader {
     // What refers to a part that could not be read at all would only be told to be wrong, too.
     let standing = schema ?? .standard
     let zones = zones()
-    let features = definition(keys["features"]) { FeatureSet.parse(yaml: $0, schema: standing, zones: zones, file: $1, findings) }
+    let geo = geo(keys["geo"])
+    let tables = geo.compactMap(\.table)
+    let features = definition(keys["features"]) {
+      FeatureSet.parse(yaml: $0, schema: standing, zones: zones, geo: FeatureGeo(tables), file: $1, findings)
+    }
     let set = features ?? .standard
     let isComplete = (keys["schema"] == nil || schema != nil) && (keys["features"] == nil || features != nil)
+      && tables.count == geo.count
     let lists = lists(keys["lists"])
-    let rules = rules(RuleInputs(schema: standing, features: set), lists, zones, isComplete: isComplete)
+    let rules = rules(RuleInputs(schema: standing, features: set, geo: tables), lists, zones, isComplete: isComplete)
     let reasons = isComplete ? reasons(keys["reasons"], set) : []
     return BundleDefinition(
       name: name ?? "", schema: standing, features: set,
       model: isComplete ? findings.attempt { () throws(DefinitionError) in try model(keys["model"], set) } ?? nil : nil,
       policy: findings.attempt { () throws(DefinitionError) in try policy(keys["thresholds"]) } ?? Policy(),
-      reasonRules: reasons, lists: lists.compactMap(\.list), rules: rules, files: Set(lists.map(\.source.file)))
+      reasonRules: reasons, lists: lists.compactMap(\.list), geo: tables, rules: rules,
+      files: Set(lists.map(\.source.file) + geo.map(\.source.file)))
   }
 
   private func definition<Value>(_ node: DefinitionNode?, _ parse: (_ yaml: String, _ file: String) -> Value?) -> Value? {
@@ -97,6 +106,25 @@ struct BundleReader {
       }
     }
     return zones
+  }
+
+  private func geo(_ node: DefinitionNode?) -> [(source: GeoSource, table: GeoTable?)] {
+    let nodes = findings.attempt { () throws(DefinitionError) in try node?.list(countMax: GeoSource.countMax) }
+    var tables: [(source: GeoSource, table: GeoTable?)] = []
+    for node in (nodes ?? nil) ?? [] {
+      guard let source = findings.attempt({ () throws(DefinitionError) in try GeoSource(node) }) else { continue }
+      if tables.contains(where: { $0.source.name == source.name }) {
+        findings.add(node.error("the geo table '\(source.name)' is declared twice"))
+        continue
+      }
+      if let bytes = archive.files[source.file] {
+        tables.append((source, source.table(bytes, findings)))
+      } else {
+        findings.add(missing(source.file, source.fileNode))
+        tables.append((source, nil))
+      }
+    }
+    return tables
   }
 
   // MARK: Lists and rules

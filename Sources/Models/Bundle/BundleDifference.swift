@@ -21,6 +21,7 @@ public struct BundleDifference {
     compare("reason", a.reasonRules.map(Self.reason), b.reasonRules.map(Self.reason))
     compare("rule", Self.rules(a), Self.rules(b))
     compareLists(old, new)
+    compare("geo table", Self.geo(a), Self.geo(b))
     compareFiles(old.archive, new.archive, a, b)
   }
 
@@ -56,6 +57,18 @@ public struct BundleDifference {
       default: definition = "\(feature.aggregate)"
       }
       return (feature.name, ["definition": definition])
+    }
+  }
+
+  private static func geo(_ bundle: Bundle) -> [(String, [String: String])] {
+    bundle.geo.map { table in
+      (
+        table.name,
+        [
+          "type": table.type, "built": table.built, "records": "\(table.recordCount)", "bytes": "\(table.byteCount)",
+          "fields": table.columns.map(\.name).joined(separator: " "),
+        ]
+      )
     }
   }
 
@@ -104,7 +117,7 @@ public struct BundleDifference {
 
   /// Files that nothing above speaks of: models, tests.
   private mutating func compareFiles(_ a: BundleArchive, _ b: BundleArchive, _ old: Bundle, _ new: Bundle) {
-    let told = Set(old.lists.map(\.file) + new.lists.map(\.file))
+    let told = Set(old.lists.map(\.file) + new.lists.map(\.file) + old.geo.map(\.file) + new.geo.map(\.file))
     for path in Set(a.files.keys).union(b.files.keys).sorted()
     where !path.hasSuffix(".yaml") && !path.hasSuffix(".cel") && !told.contains(path) {
       switch (a.files[path], b.files[path]) {

@@ -54,7 +54,7 @@ extension EntityTable {
 
   /// The transaction becomes the event at hand.
   private mutating func findForLabel(_ t: TransactionView, _ keyHash: KeyHash) -> Int? {
-    event.decode(t, hashedFields: plan.hashedFields, coordinates: plan.coordinates)
+    event.decode(t, hashedFields: plan.hashedFields, coordinates: plan.coordinates, geo: plan.geo)
     return find(plan.kind == .card ? t.card : t.token(EntitySlot(plan.kind)), keyHash)
   }
 
@@ -83,8 +83,8 @@ extension EntityTable {
   private func isSame(_ ring: Ring, _ layout: FeaturePlan, _ index: Int) -> Bool {
     guard ring.amount(index) == event.amount else { return false }
     return plan.columns.allSatisfy { column in
-      // What another bundle's schema took for the place may lie elsewhere in the record by now.
-      guard !column.field.isOfLabels, column.field != .location else { return true }
+      // What another bundle's schema took for the place may lie elsewhere in the record by now, and its geo tables be older.
+      guard !column.field.isOfLabels, ![.location, .ipCountry, .ipLocation].contains(column.field) else { return true }
       let stored = Self.value(ring, layout, column.field, index)
       return stored == 0 || stored == event[column.field]
     }

@@ -12,7 +12,7 @@ extension EntityTable {
     precondition(out.count >= plan.featureCount, "the vector has no room for all features")
     let plan = plan
     let vector = out.baseAddress.unsafelyUnwrapped
-    event.decode(t, hashedFields: plan.hashedFields, coordinates: plan.coordinates)
+    event.decode(t, hashedFields: plan.hashedFields, coordinates: plan.coordinates, geo: plan.geo)
     var result: Observation = []
     let token = plan.kind == .card ? t.card : t.token(EntitySlot(plan.kind))
     let number = token.withUnsafeBytes { token in

@@ -10,13 +10,15 @@ public enum EventField: UInt8, Sendable, CaseIterable {
   case country, mcc, currency, channel, entryMode, merchant, terminal, device, ip, card, customer
   /// The schema's coordinates (`Location`): for distances alone.
   case location
+  /// What a geo table says of the IP address (`FeatureGeo`): the country, and the place, for distances alone.
+  case ipCountry, ipLocation
   /// Which transaction the event is, and what is known of it by now (`Label`; 0 is nothing): for labels alone.
   case transaction, labelVersion, label
 
-  public static var count: Int { 15 }
+  public static var count: Int { 17 }
 
   /// What definitions may name.
-  static let declarable = allCases.filter { $0 != .location && !$0.isOfLabels }
+  static let declarable = allCases.filter { $0 != .location && $0 != .ipLocation && !$0.isOfLabels }
 
   /// Those of them whose value is a number that a model can use.
   static let codes = declarable.filter { !$0.isHashed }
@@ -44,6 +46,8 @@ public enum EventField: UInt8, Sendable, CaseIterable {
     case .card: "card"
     case .customer: "customer"
     case .location: "location"
+    case .ipCountry: "ip_country"
+    case .ipLocation: "ip_location"
     case .transaction: "transaction"
     case .labelVersion: "label_version"
     case .label: "label"
@@ -57,8 +61,8 @@ public enum EventField: UInt8, Sendable, CaseIterable {
   var width: Int {
     switch self {
     case .channel, .entryMode, .label: 1
-    case .country, .mcc, .currency, .labelVersion: 2
-    case .merchant, .terminal, .device, .ip, .card, .customer, .location, .transaction: 8
+    case .country, .mcc, .currency, .ipCountry, .labelVersion: 2
+    case .merchant, .terminal, .device, .ip, .card, .customer, .location, .ipLocation, .transaction: 8
     }
   }
 

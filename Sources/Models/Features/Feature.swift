@@ -86,10 +86,11 @@ public enum Aggregate: Sendable, Hashable {
   case changed(EventField)
   case own(OwnField)
   case calendar(Calendar)
-  /// Kilometres from the last place of the card, as the crow flies; missing if that is `length` ms back or older.
-  case distance(length: Int64)
+  /// Kilometres from the last place of the card, as the crow flies; missing if that is `length` ms back or older. Places are the
+  /// schema's coordinates (`location`) or those of the IP address (`ipLocation`).
+  case distance(length: Int64, from: EventField)
   /// That distance by the time since, km/h; a second at least counts as passed.
-  case speed(length: Int64)
+  case speed(length: Int64, from: EventField)
   /// Numerator / the feature's value; missing where that is 0 or missing.
   case ratio(Numerator, by: Int)
 
@@ -103,6 +104,20 @@ public enum Aggregate: Sendable, Hashable {
     case .fraudShare(let window, _): window.reach
     case .statistic(_, let window, let filter?) where filter.asksForLabels: window.reach
     default: 0
+    }
+  }
+}
+
+extension Aggregate {
+  /// The fields of events that it looks at.
+  var fields: Set<EventField> {
+    switch self {
+    case .statistic(_, _, let filter), .fraudShare(_, let filter), .secondsSinceLast(_, let filter):
+      Set(filter?.conditions.map(\.field) ?? [])
+    case .distinct(let field, _, let filter): Set([field] + (filter?.conditions.map(\.field) ?? []))
+    case .isNew(let field, _), .last(let field), .changed(let field), .own(.code(let field)): [field]
+    case .distance(_, let place), .speed(_, let place): [place]
+    case .lastAmount, .own, .calendar, .ratio: []
     }
   }
 }

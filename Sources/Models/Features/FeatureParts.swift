@@ -86,7 +86,8 @@ public struct FeatureParts: Sendable {
     return Part(
       features: FeatureSet(
         features: features, entity: kind, allowedLateness: set.allowedLateness, eventsPerEntityMax: set.eventsPerEntityMax,
-        extraFieldCount: set.extraFieldCount, coordinates: set.coordinates, zones: set.zones, labelReach: labelReach),
+        extraFieldCount: set.extraFieldCount, coordinates: set.coordinates, zones: set.zones, geo: set.geo,
+        labelReach: labelReach),
       columns: columns)
   }
 }

@@ -73,8 +73,8 @@ struct PlanDraft {
       if filter != nil, let length { reachMax = max(reachMax, length) }
       add(filter)
     case .last(let field), .changed(let field): fields.insert(field)
-    case .distance(let length), .speed(let length):
-      fields.insert(.location)
+    case .distance(let length, let place), .speed(let length, let place):
+      fields.insert(place)
       reachMax = max(reachMax, length)
     case .lastAmount, .own, .ratio, .calendar: break
     }
@@ -275,9 +275,9 @@ struct PlanDraft {
     case .last(let field): previousSteps.append(FeaturePlan.Step(code: .last, field: field, output: output))
     case .lastAmount: previousSteps.append(FeaturePlan.Step(code: .lastAmount, field: .country, output: output))
     case .changed(let field): previousSteps.append(FeaturePlan.Step(code: .changed, field: field, output: output))
-    case .distance(let length), .speed(let length):
-      var step = FeaturePlan.Step(code: .distance, field: .location, output: output)
-      if case .speed = aggregate { step = FeaturePlan.Step(code: .speed, field: .location, output: output) }
+    case .distance(let length, let place), .speed(let length, let place):
+      var step = FeaturePlan.Step(code: .distance, field: place, output: output)
+      if case .speed = aggregate { step = FeaturePlan.Step(code: .speed, field: place, output: output) }
       step.length = length
       previousSteps.append(step)
     case .calendar(let calendar): emit(calendar, output: output, features.zones)

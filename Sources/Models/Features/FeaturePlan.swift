@@ -132,6 +132,8 @@ final class FeaturePlan {
   let calendarSteps: [CalendarStep]
   let calendarZones: CalendarZones
   let coordinates: Schema.Coordinates?
+  /// nil where no feature asks of the IP address.
+  let geo: FeatureGeo?
 
   let featureCount: Int
   /// Bit per `EventField` that needs hashing.
@@ -171,6 +173,7 @@ final class FeaturePlan {
     extraSteps = draft.extraSteps.sorted { $0.field < $1.field }
     calendarSteps = draft.calendarSteps
     coordinates = features.coordinates
+    geo = features.geo.isEmpty ? nil : features.geo
     calendarZones = CalendarZones(features.zones)
     featureCount = features.count
     hashedFields = draft.columns.reduce(0) { $1.field.isHashed ? $0 | 1 << $1.field.rawValue : $0 }

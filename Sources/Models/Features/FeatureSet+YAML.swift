@@ -4,13 +4,15 @@ import Wire
 extension FeatureSet {
   /// Reads a feature set; see `FeatureSet` for the format. `file` is the name that errors carry.
   public static func parse(
-    yaml: String, schema: Schema, zones: ZoneTable = ZoneTable(), file: String = "features.yaml"
+    yaml: String, schema: Schema, zones: ZoneTable = ZoneTable(), geo: [GeoTable] = [], file: String = "features.yaml"
   ) throws(DefinitionError) -> FeatureSet {
-    try Findings.strict { parse(yaml: yaml, schema: schema, zones: zones, file: file, $0) }
+    try Findings.strict { parse(yaml: yaml, schema: schema, zones: zones, geo: FeatureGeo(geo), file: file, $0) }
   }
 
   /// Goes on behind a fault. What it gives then has the names of all features, so that rules and models can be looked at, too.
-  static func parse(yaml: String, schema: Schema, zones: ZoneTable, file: String, _ findings: Findings) -> FeatureSet? {
+  static func parse(
+    yaml: String, schema: Schema, zones: ZoneTable, geo: FeatureGeo, file: String, _ findings: Findings
+  ) -> FeatureSet? {
     findings.attempt { () throws(DefinitionError) in
       let root = try DefinitionNode.parse(yaml: yaml, file: file, findings: findings)
       let top = try root.mapping(known: ["version", "allowed_lateness", "retention", "events_per_entity_max", "features"])
@@ -26,7 +28,7 @@ extension FeatureSet {
       }
       let nodes = try top.required("features").list(countMax: featureCountMax)
       guard !nodes.isEmpty else { throw root.error("declares no feature") }
-      var parser = FeatureParser(schema: schema, zones: zones, retention: retention ?? nil)
+      var parser = FeatureParser(schema: schema, zones: zones, geo: geo, retention: retention ?? nil)
       for node in nodes { _ = findings.attempt { () throws(DefinitionError) in try parser.declare(node) } }
       var features: [Feature] = []
       for index in parser.names.indices {
@@ -42,7 +44,8 @@ extension FeatureSet {
       return FeatureSet(
         features: features, allowedLateness: (lateness ?? nil) ?? allowedLatenessDefault,
         eventsPerEntityMax: (eventsMax ?? nil).map { Int($0) } ?? 4096, extraFieldCount: schema.fields.count,
-        coordinates: schema.coordinates, zones: parser.usesZones ? zones : ZoneTable())
+        coordinates: schema.coordinates, zones: parser.usesZones ? zones : ZoneTable(),
+        geo: geo.only(features.reduce(into: []) { $0.formUnion($1.aggregate.fields) }))
     }
   }
 }
@@ -51,13 +54,15 @@ extension FeatureSet {
 private struct FeatureParser {
   let schema: Schema
   let zones: ZoneTable
+  let geo: FeatureGeo
   let retention: Int64?
   private(set) var names: [String] = []
   private var entries: [DefinitionMapping] = []
 
-  init(schema: Schema, zones: ZoneTable, retention: Int64?) {
+  init(schema: Schema, zones: ZoneTable, geo: FeatureGeo, retention: Int64?) {
     self.schema = schema
     self.zones = zones
+    self.geo = geo
     self.retention = retention
   }
 
@@ -143,15 +148,11 @@ private struct FeatureParser {
       try allow(word == "night" ? ["zone", "zone_of", "from", "to"] : ["zone", "zone_of"], in: entry, aggregate: word)
       return .calendar(Calendar(part: try part(word, entry), place: try place(entry)))
     case "distance", "speed":
-      try allow(["window"], in: entry, aggregate: word)
-      guard schema.coordinates != nil else {
-        throw node.error(
-          "the schema has no coordinates to measure from",
-          suggestion: "Declare them in schema.yaml, as in 'coordinates: {latitude: lat, longitude: lon}'.")
-      }
+      try allow(["window", "from"], in: entry, aggregate: word)
+      let place = try measured(entry, node)
       let length = try entry["window"].map { n throws(DefinitionError) in try Self.length(n) } ?? 86_400_000
       try checkRetention(length, entry["window"] ?? node)
-      return word == "distance" ? .distance(length: length) : .speed(length: length)
+      return word == "distance" ? .distance(length: length, from: place) : .speed(length: length, from: place)
     default:
       let known = [
         "count", "sum", "mean", "min", "max", "stddev", "zscore", "distinct", "is_new", "seconds_since_last",
@@ -222,14 +223,45 @@ private struct FeatureParser {
     try node.duration(in: 1000...Window.lengthMax)
   }
 
+  /// What distances are measured from: the schema's coordinates where it has any and the feature does not ask for the others.
+  private func measured(_ entry: DefinitionMapping, _ node: DefinitionNode) throws(DefinitionError) -> EventField {
+    let asked = try entry["from"].map { n throws(DefinitionError) in
+      try n.word([("coordinates", EventField.location), ("ip", .ipLocation)], kind: "place")
+    }
+    let place = asked ?? (schema.coordinates != nil || geo.place == nil ? .location : .ipLocation)
+    if place == .location, schema.coordinates == nil {
+      throw (entry["from"] ?? node).error(
+        "the schema has no coordinates to measure from",
+        suggestion: "Declare them in schema.yaml, as in 'coordinates: {latitude: lat, longitude: lon}', or a geo table with "
+          + "coordinates in bundle.yaml, by which the IP address has a place.")
+    }
+    if place == .ipLocation, geo.place == nil {
+      throw entry["from"]!.error("the bundle has no geo table with coordinates", suggestion: Self.geoSuggestion)
+    }
+    return place
+  }
+
+  private static let geoSuggestion = "Declare one in bundle.yaml, as in 'geo: [{name: city, file: geo/city.mmdb}]'."
+
+  private func checkGeo(_ field: EventField, _ node: DefinitionNode) throws(DefinitionError) {
+    guard field == .ipCountry, geo.country == nil else { return }
+    throw node.error("the bundle has no geo table with countries", suggestion: Self.geoSuggestion)
+  }
+
   private func field(_ entry: DefinitionMapping) throws(DefinitionError) -> EventField {
     let fields = try entry["entity"] == nil ? EventField.ofCard : EventField.of(entity(entry))
-    return try entry.required("of").word(fields.map { ($0.name, $0) }, kind: "field")
+    let node = try entry.required("of")
+    let field = try node.word(fields.map { ($0.name, $0) }, kind: "field")
+    try checkGeo(field, node)
+    return field
   }
 
   /// A field whose value is a number that a model can use.
   private func codeField(_ entry: DefinitionMapping) throws(DefinitionError) -> EventField {
-    try entry.required("of").word(EventField.codes.map { ($0.name, $0) }, kind: "field with a numeric value")
+    let node = try entry.required("of")
+    let field = try node.word(EventField.codes.map { ($0.name, $0) }, kind: "field with a numeric value")
+    try checkGeo(field, node)
+    return field
   }
 
   private func ownField(_ node: DefinitionNode) throws(DefinitionError) -> Aggregate.OwnField {
@@ -242,7 +274,9 @@ private struct FeatureParser {
     let fixed: [(String, Aggregate.OwnField)] =
       [("amount", .amount), ("hour", .hour), ("day_of_week", .dayOfWeek)] + codes
     let extras = schema.fields.indices.map { (schema.fields[$0].name, Aggregate.OwnField.extra($0)) }
-    return try node.word(fixed + extras, kind: "field")
+    let own = try node.word(fixed + extras, kind: "field")
+    if case .code(let field) = own { try checkGeo(field, node) }
+    return own
   }
 
   private func ratio(_ entry: DefinitionMapping) throws(DefinitionError) -> Aggregate {
@@ -266,6 +300,7 @@ private struct FeatureParser {
     var filter = EventFilter()
     for field in codes {
       guard let list = conditions[field.name] else { continue }
+      try checkGeo(field, list)
       var values: Set<UInt16> = []
       for element in try list.list(countMax: 1000) { values.insert(try Self.code(element, field)) }
       guard !values.isEmpty else { throw list.error("the list is empty: no event would count") }
@@ -282,7 +317,7 @@ private struct FeatureParser {
   private static func code(_ node: DefinitionNode, _ field: EventField) throws(DefinitionError) -> UInt16 {
     switch field {
     case .mcc: return UInt16(try node.integer(in: 0...9999)) + 1
-    case .country:
+    case .country, .ipCountry:
       guard let country = Country(try node.text) else {
         throw node.error("'\(try node.text)' is not a country (two letters A to Z)")
       }
@@ -296,7 +331,7 @@ private struct FeatureParser {
       return UInt16(try node.word(Channel.allCases.dropFirst().map { ($0.name, $0.rawValue) }, kind: "channel"))
     case .entryMode:
       return UInt16(try node.word(EntryMode.allCases.dropFirst().map { ($0.name, $0.rawValue) }, kind: "entry mode"))
-    case .merchant, .terminal, .device, .ip, .card, .customer, .location, .transaction, .labelVersion, .label:
+    case .merchant, .terminal, .device, .ip, .card, .customer, .location, .ipLocation, .transaction, .labelVersion, .label:
       preconditionFailure("a filter is over codes")
     }
   }

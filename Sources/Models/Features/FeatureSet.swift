@@ -23,7 +23,7 @@ import Wire
 ///   - {name: amount_to_mean_7d, aggregate: ratio, of: amount, by: mean_7d}
 ///   - {name: night, aggregate: night, zone: Europe/Paris, from: 22, to: 6}
 ///   - {name: weekend, aggregate: weekend, zone_of: customer_zone}
-///   - {name: speed, aggregate: speed}
+///   - {name: speed, aggregate: speed}                           # from: coordinates or ip
 ///   - {name: terminal_count_1h, entity: terminal, aggregate: count, window: 1h}
 ///   - {name: device_cards_24h, entity: device, aggregate: distinct, of: card, window: 24h}
 ///   - {name: amount_to_merchant_mean, aggregate: ratio, of: amount, by: merchant_mean_7d}
@@ -59,6 +59,8 @@ public struct FeatureSet: Sendable, Equatable {
   let coordinates: Schema.Coordinates?
   /// Those that calendar features may meet.
   let zones: ZoneTable
+  /// What features ask of the IP address.
+  let geo: FeatureGeo
   /// For how long events are kept so that a label finds its transaction, ms; 0: no labels are kept. Beyond what the set's own
   /// features ask for where it is the home's, which takes in the labels for all parts of a set.
   let labelReach: Int64
@@ -70,7 +72,7 @@ public struct FeatureSet: Sendable, Equatable {
   /// Trusts the references between features; `parse` checks them.
   init(
     features: [Feature], entity: EntityKind = .card, allowedLateness: Int64, eventsPerEntityMax: Int, extraFieldCount: Int,
-    coordinates: Schema.Coordinates? = nil, zones: ZoneTable = ZoneTable(), labelReach: Int64 = 0
+    coordinates: Schema.Coordinates? = nil, zones: ZoneTable = ZoneTable(), geo: FeatureGeo = FeatureGeo(), labelReach: Int64 = 0
   ) {
     precondition((0...Self.allowedLatenessMax).contains(allowedLateness), "an allowed lateness of at most 30 days")
     precondition((1...Self.eventsPerEntityLimit).contains(eventsPerEntityMax), "1 to 8,192 events an entity")
@@ -81,6 +83,7 @@ public struct FeatureSet: Sendable, Equatable {
     self.extraFieldCount = extraFieldCount
     self.coordinates = coordinates
     self.zones = zones
+    self.geo = geo
     self.labelReach = features.reduce(labelReach) { max($0, $1.aggregate.labelReach) }
   }
 }

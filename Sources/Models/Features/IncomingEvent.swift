@@ -19,7 +19,7 @@ struct IncomingEvent: ~Copyable {
     nonmutating set { values[Int(field.rawValue)] = newValue }
   }
 
-  @inline(__always) mutating func decode(_ t: TransactionView, hashedFields: UInt16, coordinates: Schema.Coordinates?) {
+  @inline(__always) mutating func decode(_ t: TransactionView, hashedFields: UInt16, coordinates: Schema.Coordinates?, geo: FeatureGeo?) {
     time = t.eventTime
     amount = t.amount
     self[.country] = UInt64(t.country.code)
@@ -27,6 +27,7 @@ struct IncomingEvent: ~Copyable {
     self[.currency] = UInt64(t.currency.numeric)
     self[.channel] = UInt64(t.channel.rawValue)
     self[.entryMode] = UInt64(t.entryMode.rawValue)
+    if let geo { (self[.ipCountry], self[.ipLocation]) = Self.geo(t, geo) }
     guard hashedFields != 0 else { return }
     if hashedFields & 1 << EventField.merchant.rawValue != 0 { self[.merchant] = Self.hash(t.merchant) }
     if hashedFields & 1 << EventField.terminal.rawValue != 0 { self[.terminal] = Self.hash(t.terminal) }
@@ -36,6 +37,11 @@ struct IncomingEvent: ~Copyable {
     if hashedFields & 1 << EventField.customer.rawValue != 0 { self[.customer] = Self.hash(t.customer) }
     if hashedFields & 1 << EventField.location.rawValue != 0 { self[.location] = Self.location(t, coordinates) }
     if hashedFields & 1 << EventField.transaction.rawValue != 0 { self[.transaction] = Self.hash(t.id) }
+  }
+
+  private static func geo(_ t: TransactionView, _ geo: FeatureGeo) -> (country: UInt64, location: UInt64) {
+    let (country, location) = geo.read(t.ip)
+    return (UInt64(country), location)
   }
 
   /// Missing unless both coordinates are there.

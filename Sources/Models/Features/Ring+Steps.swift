@@ -40,9 +40,9 @@ extension Ring {
   private func distance(
     _ step: FeaturePlan.Step, _ event: borrowing IncomingEvent, _ last: Int, _ plan: FeaturePlan
   ) -> Double {
-    let own = event[.location]
+    let own = event[step.field]
     if own == 0 { return .nan }
-    let column = plan.columns[plan.columnOfField[Int(EventField.location.rawValue)]]
+    let column = plan.columns[plan.columnOfField[Int(step.field.rawValue)]]
     var index = last
     while index >= start, index > last - Self.placesMax {
       let place = value(column, index)

@@ -36,13 +36,14 @@ extension RuleInputs {
         let mode = view.entryMode
         if mode == .unknown { frame.remove(place) } else { frame.set(place, CodeTexts.entryMode(mode)) }
       case .eventTime: frame.set(place, Instant(milliseconds: view.eventTime).unsafelyUnwrapped)
-      case .extra: frame.remove(place)
+      case .extra, .geo: frame.remove(place)
       case .feature(let index):
         let value = row[index]
         if value.isNaN { frame.remove(place) } else { frame.set(place, value) }
       case .score: frame.set(place, Double(score))
       }
     }
+    if !geo.isEmpty { fillGeo(frame, view.ip) }
     if !extraPlaces.isEmpty, view.extraCount > 0 { fillExtras(frame, base, length: record.count, count: view.extraCount) }
   }
 
@@ -62,6 +63,19 @@ extension RuleInputs {
     case 4: frame.set(place, IPAddress(v4: word(0, UInt32.self)))
     case 16: frame.set(place, IPAddress(high: word(0, UInt64.self), low: word(8, UInt64.self)))
     default: frame.remove(place)
+    }
+  }
+
+  private func fillGeo(_ frame: ScalarFrame, _ ip: RawSpan) {
+    for (reader, places) in geo {
+      reader.read(ip: ip) { field, value in
+        switch value {
+        case .text(let text): frame.set(places[field], text)
+        case .number(let number): frame.set(places[field], number)
+        case .integer(let number): frame.set(places[field], number)
+        case .flag(let flag): frame.set(places[field], flag)
+        }
+      }
     }
   }
 

@@ -14,6 +14,7 @@ import Wire
 /// | `tx.event_time` | timestamp | |
 /// | `tx.NAME` | double, int, bool, string | a field that the schema declares |
 /// | `card.NAME` | double | a feature; `terminal.NAME` and so on of another entity's |
+/// | `geo.TABLE.NAME` | string, double, int, bool | what a geo table says of the IP address |
 /// | `model.score` | double | what the model says, 0 without one |
 ///
 /// What a transaction doesn't have, and a feature without a value, is missing: `has(tx.ip)` asks, and a rule that needs it fails.
@@ -24,14 +25,18 @@ public struct RuleInputs: Sendable {
     case extra(Int, ExtraField.Kind)
     case feature(Int)
     case score
+    case geo
   }
 
   public let declared: [ScalarInput]
   let sources: [Source]
   /// Place of an extra field's input, by the field's index; -1 where nobody asks.
   let extraPlaces: [Int]
+  /// Tables that are asked, with the places of what each tells.
+  let geo: [(reader: GeoReader, places: [Int])]
+  private let tables: [GeoTable]
 
-  public init(schema: Schema, features: FeatureSet) {
+  public init(schema: Schema, features: FeatureSet, geo: [GeoTable] = []) {
     var all = Self.fixed
     for (index, field) in schema.fields.enumerated() {
       let input = ScalarInput("tx.\(field.name)", Self.type(of: field.kind), mayBeMissing: !field.isRequired)
@@ -42,10 +47,14 @@ public struct RuleInputs: Sendable {
       let mayBeMissing = feature.entity != .card || feature.aggregate.mayBeMissing
       all.append((ScalarInput("\(feature.entity).\(feature.name)", .double, mayBeMissing: mayBeMissing), .feature(index)))
     }
-    self.init(all)
+    for table in geo {
+      all += table.columns.map { (ScalarInput("geo.\(table.name).\($0.name)", $0.type), .geo) }
+    }
+    self.init(all, geo)
   }
 
-  private init(_ inputs: [(ScalarInput, Source)]) {
+  private init(_ inputs: [(ScalarInput, Source)], _ tables: [GeoTable]) {
+    self.tables = tables
     declared = inputs.map(\.0)
     sources = inputs.map(\.1)
     var places: [Int] = []
@@ -55,11 +64,17 @@ public struct RuleInputs: Sendable {
       places[field] = place
     }
     extraPlaces = places
+    geo = tables.compactMap { table in
+      let asked = table.columns.compactMap { column in
+        inputs.firstIndex { $0.0.name == "geo.\(table.name).\(column.name)" }.map { (name: column.name, place: $0) }
+      }
+      return asked.isEmpty ? nil : (table.reader(asked.map(\.name)), asked.map(\.place))
+    }
   }
 
   /// Only those that somebody names.
   func only(_ names: Set<String>) -> RuleInputs {
-    RuleInputs(zip(declared, sources).filter { names.contains($0.0.name) }.map { ($0, $1) })
+    RuleInputs(zip(declared, sources).filter { names.contains($0.0.name) }.map { ($0, $1) }, tables)
   }
 
   private static let fixed: [(ScalarInput, Source)] = [

@@ -4,6 +4,9 @@ import Wire
 /// Entries of the exchange (X1-X5): what a home logs of its own transactions, and what an entities' partition logs of
 /// others'.
 extension PartitionState {
+  /// Some bundle had features of other entities, or others had them of entities here.
+  var mayExchange: Bool { !foreign.isEmpty || !home.isEmpty || !accounts.isEmpty }
+
   func apply(exchange header: LogRecord, _ payload: RawSpan) throws(WireError) {
     switch header.kind {
     case .intake: try apply(try IntakeRecord(reading: payload, rowCount: header.count), header)

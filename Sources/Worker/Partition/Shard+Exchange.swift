@@ -69,8 +69,8 @@ extension Shard {
   /// Time passes: deadlines, and what is to be sent again.
   public func tickExchanges(now: Int64) {
     for partition in partitions.values.sorted(by: { $0.id < $1.id }) where partition.replica.isServing {
-      // A new primary has what its predecessors left open.
-      guard partition.exchange != nil || !partition.state.home.isEmpty || !partition.state.accounts.isEmpty else { continue }
+      // A new primary has what its predecessors left open, and tells others what has settled.
+      guard partition.exchange != nil || partition.state.mayExchange else { continue }
       let exchange = exchange(of: partition, now: now)
       exchange.home.tick(partition.state.home, now: now, &exchange.homeActions)
       forgetHomes(partition, now: now)

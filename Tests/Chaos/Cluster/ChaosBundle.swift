@@ -15,7 +15,10 @@ enum ChaosBundle {
     return lines.joined(separator: "\n") + "\n"
   }()
 
-  static func archive(seed: UInt64) throws -> BundleArchive {
+  /// The first decides when a run begins.
+  static func archives() throws -> [BundleArchive] { try [1, 2].map { try archive(seed: $0) } }
+
+  private static func archive(seed: UInt64) throws -> BundleArchive {
     let features = try FeatureSet.parse(yaml: featuresYAML, schema: .standard)
     let rows = try trainingRows(features, seed: seed)
     let forest = try IsolationForest.train(

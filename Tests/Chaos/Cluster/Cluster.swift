@@ -13,6 +13,8 @@ final class Cluster: Sendable {
   let etcd: [Server]
   let coordinators: [Server]
   let workers: [Server]
+  /// Those that may decide: the same features under unlike models.
+  let bundles: [BundleID: Models.Bundle]
   private let controlLoops: MultiThreadedEventLoopGroup
   let admin: AdminClient
   let smallDisk: SmallDisk
@@ -26,6 +28,11 @@ final class Cluster: Sendable {
   init(_ network: Network, _ files: ClusterFiles, program: String, preload: String) async throws {
     self.network = network
     self.files = files
+    bundles = Dictionary(
+      uniqueKeysWithValues: try ChaosBundle.archives().map { archive in
+        let id = BundleID(contents: archive.encode())
+        return (id, try Models.Bundle(archive: archive, id: id))
+      })
     func server(_ host: Host, _ role: String) throws -> Server {
       try Server(
         host, host.name, [program, role, "--config", "\(files.directory)/\(host.name).yaml"], dataPath: files.dataPath(host),

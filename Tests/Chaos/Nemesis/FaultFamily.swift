@@ -30,7 +30,7 @@ extension FaultKind {
     case .cutOff, .cutIn, .cutOut, .cutPair, .cutPairOneWay, .cutPeers, .cutCoordinator, .loss, .delay: .network
     case .stalledDisk, .slowDisk, .syncError, .fullDisk, .wipedDisk: .disk
     case .clockJump: .clock
-    case .rollingRestart, .drain, .splitMerge: .planned
+    case .rollingRestart, .drain, .splitMerge, .swapBundle: .planned
     }
   }
 }

@@ -23,6 +23,7 @@ enum FaultKind: String, CaseIterable, Sendable {
   case rollingRestart = "rolling-restart"
   case drain
   case splitMerge = "split-merge"
+  case swapBundle = "swap-bundle"
   case killEtcd = "kill-etcd"
   case loseEtcd = "lose-etcd"
 
@@ -51,6 +52,7 @@ enum FaultKind: String, CaseIterable, Sendable {
     case .rollingRestart: "rolling restart of all workers"
     case .drain: "drain, restart and undrain of a worker"
     case .splitMerge: "split of a partition, and merge"
+    case .swapBundle: "another bundle, and back"
     case .killEtcd: "SIGKILL of an etcd member"
     case .loseEtcd: "SIGKILL of all of etcd"
     }
@@ -67,7 +69,7 @@ enum FaultKind: String, CaseIterable, Sendable {
     case .pauseWorker, .cutOff: 3
     case .cutIn, .cutOut, .cutPair, .cutPairOneWay: 5
     case .stalledDisk: 10
-    case .killCoordinator, .pauseCoordinator, .killEtcd, .loseEtcd, .clockJump: 0
+    case .killCoordinator, .pauseCoordinator, .killEtcd, .loseEtcd, .clockJump, .swapBundle: 0
     case .slowDisk: 1
     case .cutPeers: 5
     case .cutCoordinator: 3

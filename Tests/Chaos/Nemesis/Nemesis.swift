@@ -135,6 +135,7 @@ struct Nemesis {
       }
     case .drain: try await drain(worker)
     case .splitMerge: fault.target = try await splitAndMerge()
+    case .swapBundle: fault.target = try await swapAndBack()
     case .killEtcd:
       let member = cluster.etcd.randomElement(using: &random)!
       fault.target = member.name
@@ -176,6 +177,20 @@ struct Nemesis {
     guard halves.count == 2 else { throw ChaosError("\(parent.id) was split, and has \(halves.count) parts") }
     try await clock.finish(.merge(halves[0].id, halves[1].id), cluster.admin)
     return "\(parent.id)"
+  }
+
+  /// To another bundle that is kept, and back by a rollback; the workers load it in the middle of the load.
+  private mutating func swapAndBack() async throws -> String {
+    let active = try await cluster.admin.map().activeBundle!
+    guard let other = cluster.bundles.keys.filter({ $0 != active }).sorted(by: { $0.high < $1.high }).randomElement(using: &random) else {
+      throw ChaosError("the cluster keeps no other bundle than \(active)")
+    }
+    _ = try await cluster.admin.activate(other)
+    try await cluster.admin.untilActive(other)
+    try await clock.sleep(Int.random(in: 500...4_000, using: &random))
+    _ = try await cluster.admin.rollback()
+    try await cluster.admin.untilActive(active)
+    return "\(other)"
   }
 
   /// Keeps a cut up for longer than any goal, so that it is the cluster that ends the gap and not the cut's end.

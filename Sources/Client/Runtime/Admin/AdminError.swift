@@ -13,6 +13,8 @@ public enum AdminError: Error, Sendable, CustomStringConvertible {
   case bundleTooLarge(bytes: Int)
   /// A bundle did not become the deciding one.
   case notActivated(BundleID, reason: String)
+  /// There is nothing to go back to.
+  case notRolledBack(reason: String)
   /// What became of an operation, in words.
   case operation(String)
   case closed
@@ -30,6 +32,7 @@ public enum AdminError: Error, Sendable, CustomStringConvertible {
     case .bundleTooLarge(let bytes):
       "the bundle has \(bytes) bytes, and at most \(ClusterLimit.bundleSize) are taken: use fewer or smaller trees"
     case .notActivated(let bundle, let reason): "the bundle \(bundle) is stored and does not decide: \(reason)"
+    case .notRolledBack(let reason): "nothing is rolled back: \(reason)"
     case .operation(let what): what
     case .closed: "the connection was closed here"
     }
@@ -40,7 +43,7 @@ public enum AdminError: Error, Sendable, CustomStringConvertible {
     switch self {
     case .unreachable, .noAnswer: true
     case .refused(_, let failure): failure.isRetriable
-    case .certificate, .bundleTooLarge, .notActivated, .operation, .closed: false
+    case .certificate, .bundleTooLarge, .notActivated, .notRolledBack, .operation, .closed: false
     }
   }
 }
