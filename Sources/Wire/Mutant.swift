@@ -88,6 +88,10 @@ public enum Mutant: String, CaseIterable, Sendable {
   case cutBelowOwed
   /// A replica is fed a snapshot ahead of what the log says that the sinks have (C3).
   case feedAheadOfSinks
+  /// After a restore of the coordinator's store, epochs go on from those that the backup had (R2).
+  case restoreWithoutEpochs
+  /// After a restore of the coordinator's store, the newest record that anybody has told holds, before all have told (R2).
+  case restoreUnheard
   /// A split is committed once the primary has made the children (R12: every in-sync replica must have).
   case commitUnprepared
 

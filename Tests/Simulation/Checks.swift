@@ -14,6 +14,8 @@ final class Checks {
   /// Of the partitions that took the place of others: of which, and with which keys.
   private(set) var births: [PartitionID: (parents: [PartitionID], range: KeyRange)] = [:]
   private var rounds = 0
+  /// The store was set back, and the workers have not told everything yet: `truth` is what was before.
+  private(set) var isRestoring = false
 
   init(_ cluster: Cluster) { self.cluster = cluster }
 
@@ -32,13 +34,18 @@ final class Checks {
   // MARK: The coordinator's truth
 
   /// The store is about to take a transaction: what has committed up to now is seen, because those that did may be gone after.
-  func changes() { if cluster.plan.faults.contains(.split) { observe() } }
+  func changes() { if cluster.plan.faults.contains(.split) || isRestoring { observe() } }
 
   /// The store has taken a transaction.
   func changed(_ snapshot: MetadataSnapshot) {
     do {
       // Reading it checks that the ranges tile the key space.
       let state = try ClusterState(snapshot)
+      if state.restore?.isOpen == true {
+        isRestoring = true
+        return
+      }
+      if isRestoring { recovered(state) }
       for record in state.partitions {
         if let known = epochs[record.id] {
           if record.epoch < known.epoch { world.fail("\(record.id): the epoch fell from \(known.epoch) to \(record.epoch) (R2)") }
@@ -48,7 +55,8 @@ final class Checks {
         }
         epochs[record.id] = (record.epoch, record.primary ?? epochs[record.id]?.primary)
       }
-      noteBirths(state)
+      if !isRestoring { noteBirths(state) }
+      isRestoring = false
       truth = state
     } catch {
       world.fail("the metadata store can't be read any more: \(error)")
@@ -69,6 +77,24 @@ final class Checks {
       guard let history = histories[parent.id], history.isSealed else {
         return world.fail("others take the place of \(parent.id), whose committed history does not end in a seal (R12)")
       }
+    }
+  }
+
+  /// R2: after a restore every partition that was has a later epoch, and nothing that anybody acted by is taken back.
+  private func recovered(_ state: ClusterState) {
+    guard let before = truth else { return }
+    for record in state.partitions {
+      if let known = epochs[record.id], record.epoch <= known.epoch {
+        world.fail("\(record.id): after a restore its epoch is \(record.epoch), which was given before it (R2)")
+      }
+    }
+    for gone in before.partitions where state.partition(gone.id) == nil {
+      if histories[gone.id]?.entries.isEmpty == false {
+        world.fail("\(gone.id) has committed history, and a restore has taken it back (R2)")
+      }
+      histories[gone.id] = nil
+      births[gone.id] = nil
+      epochs[gone.id] = nil
     }
   }
 
@@ -135,12 +161,11 @@ final class Checks {
   }
 
   private func check(_ worker: WorkerHost, _ id: PartitionID, _ history: History) {
-    // What lies below the log's start stands in a snapshot.
-    guard let log = worker.mirror.logs[id] else { return }
-    // Under `replicated` what is in memory counts, and the disk comes later.
-    guard isSynced else { return checkMemory(worker, id, history) }
-    // What was committed last may lie below the log's start, in the snapshot that the copy was fed.
-    guard let first = log.entries.first, first.header.baseOffset < history.end else { return }
+    // Under `replicated` what is in memory counts, and the disk comes later. What was committed last may lie below the log's start, in
+    // the snapshot that the copy was fed: then the log's shape in memory says how far it goes.
+    guard isSynced, let log = worker.mirror.logs[id], let first = log.entries.first, first.header.baseOffset < history.end else {
+      return checkMemory(worker, id, history)
+    }
     guard log.durableEnd >= history.end else {
       return world.fail(
         "commit set outside electable set: \(worker.process.name) may be elected for \(id) and has \(log.durableEnd) on its disk "

@@ -108,7 +108,7 @@ final class Cluster {
 
   /// Every partition is served and fully replicated.
   var isWhole: Bool {
-    guard let truth = checks.truth, !truth.partitions.isEmpty else { return false }
+    guard let truth = checks.truth, !truth.partitions.isEmpty, !checks.isRestoring else { return false }
     return truth.partitions.allSatisfy { record in
       record.isr.count >= copies(record.id) && record.primary.map { serves($0, record.id) } == true
     }
@@ -158,6 +158,17 @@ final class Cluster {
     ask(.publish(PublishBundle(bundle: made.bundle.id, step: .storeAndActivate, contents: made.archive)))
   }
 
+  /// After a restore of the store: what was published since the backup is published again, with the bundle that is to decide.
+  func restock(_ index: Int) {
+    guard !checks.isRestoring, let truth = checks.truth else {
+      return world.after(.milliseconds(200), nil) { [unowned self] in restock(index) }.ignore()
+    }
+    let missing = Bundles.all.filter { !truth.bundles.contains($0.bundle.id) }
+    for made in missing { ask(.publish(PublishBundle(bundle: made.bundle.id, step: .store, contents: made.archive))) }
+    if missing.isEmpty { return publish(index) }
+    world.after(.milliseconds(500), nil) { [unowned self] in restock(index) }
+  }
+
   /// The operator begins an operation.
   func operate(_ request: OperationRequest) {
     ask(.startOperation(StartOperation(request, isDryRun: false, token: world.random.next()), by: "operator"))
@@ -175,6 +186,7 @@ final class Cluster {
         if plan.coordinators > 1 { ask(request) }
         return
       }
+      if checks.isRestoring { return ask(request) }
       for coordinator in coordinators where coordinator.leads {
         world.run(as: coordinator.process) { coordinator.take(.request(SessionID(0), correlation: 0, request)) }
       }

@@ -219,7 +219,8 @@ final class CoordinatorHost {
       do throws(WireError) {
         let request: CoordinatorRequest
         switch header.kind {
-        case .join: request = .join(try Join(reading: payload))
+        case .join: request = .join(try Join(reading: payload), claim: link.peer.identity.node)
+        case .recordsReport: request = .records(try RecordsReport(reading: payload))
         case .heartbeat: request = .heartbeat(try Heartbeat(reading: payload))
         case .healthReport: request = .health(try HealthReport(reading: payload))
         case .isrProposal:
@@ -254,6 +255,7 @@ final class CoordinatorHost {
       case .succession(let message): link.send(message, correlation: correlation)
       case .handOver(let message): link.send(message, correlation: correlation)
       case .transfer(let message): link.send(message, correlation: correlation)
+      case .recordsRequest(let message): link.send(message, correlation: correlation)
       case .failure(let message): link.send(message, correlation: correlation)
       default: break
       }

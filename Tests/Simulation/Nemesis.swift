@@ -7,10 +7,12 @@ enum Fault: String, CaseIterable {
   case kill, powerLoss, powerLossOfAll, pause, wipe, corrupt, failedSync, fullDisk, slowDisk
   case cutBothWays, cutOneWay, partialCut, delay, loss, reset
   case coordinatorKill, coordinatorPause, clockJump, swap
-  case split, merge, abort, drain, clientKill, coordinatorCut
+  case split, merge, abort, drain, move, handOver, rebalance, clientKill, coordinatorCut, restore, fork
 
   /// What any run may have.
-  static let general = allCases.filter { ![.split, .merge, .abort, .drain, .clientKill, .coordinatorCut].contains($0) }
+  static let general = allCases.filter {
+    ![.split, .merge, .abort, .drain, .move, .handOver, .rebalance, .clientKill, .coordinatorCut, .restore, .fork].contains($0)
+  }
 }
 
 /// Brings the plan's faults, and takes care that no run loses more disks than the rules can bear.
@@ -19,6 +21,9 @@ final class Nemesis {
   private var isActive = false
   private(set) var done: [Fault: Int] = [:]
   private var bundle = 0
+  /// Of the coordinator's store, oldest first.
+  private var backups: [BackupFile] = []
+  private var isRestorePending = false
 
   init(_ cluster: Cluster) { self.cluster = cluster }
 
@@ -27,6 +32,7 @@ final class Nemesis {
   func begin() {
     isActive = !cluster.plan.faults.isEmpty
     if isActive { schedule() }
+    if cluster.plan.faults.contains(.restore) { backUp() }
   }
 
   private func schedule() {
@@ -136,6 +142,20 @@ final class Nemesis {
       guard let node = cluster.checks.truth?.node(named: worker.process.name)?.id else { return }
       cluster.operate(.drain(node))
       later(long) { [cluster] in cluster.operate(.undrain(node)) }
+    case .handOver:
+      guard let record = cluster.checks.truth?.partitions.randomElement(using: &world.random), record.isr.count > 1 else { return }
+      cluster.operate(.handOver(record.id, to: world.random.pick(record.isr).node))
+    case .move:
+      guard let truth = cluster.checks.truth, let record = truth.partitions.randomElement(using: &world.random) else { return }
+      let others = truth.nodes.map(\.id).filter { !record.replicas.contains($0) }
+      guard !others.isEmpty else { return }
+      cluster.operate(.move(record.id, from: world.random.pick(record.replicas), to: world.random.pick(others)))
+    case .rebalance: cluster.operate(.rebalance)
+    case .restore:
+      guard !isRestorePending, !backups.isEmpty, lost().count < cluster.plan.settings.minInSync else { return }
+      restore(from: world.random.pick(backups), isLost: world.random.below(2) == 0, after: long)
+    case .fork:
+      happened = fork(for: long)
     case .clientKill:
       let client = world.random.pick(cluster.clients)
       guard client.process.isAlive else { return }
@@ -144,6 +164,66 @@ final class Nemesis {
     case .coordinatorCut: cut(world.random.pick([.cutBothWays, .cutOneWay, .partialCut]), coordinator.process, for: long)
     }
     if happened { note(fault, worker.process.name) }
+  }
+
+  /// One follower gets what its primary writes, and is slow to sync it; the others don't get it; then the primary is gone. Whoever of the
+  /// others is elected writes other entries in that place.
+  private func fork(for long: UInt64) -> Bool {
+    guard let truth = cluster.checks.truth, let record = truth.partitions.randomElement(using: &world.random), record.isr.count > 2,
+      let node = record.primary?.node, let primary = host(node), primary.process.isAlive
+    else { return false }
+    let followers = record.isr.map(\.node).filter { $0 != node }.compactMap(host)
+    guard let slow = followers.randomElement(using: &world.random) else { return false }
+    slow.disk.slowness = .milliseconds(200 + UInt64(world.random.below(1_500)))
+    let network = cluster.network
+    let others = followers.filter { $0 !== slow }
+    for other in others { network[primary.process, other.process].isCut = true }
+    later(.milliseconds(20) + world.random.within(0 ... .milliseconds(200))) { [unowned self] in
+      let isPower = world.random.below(2) == 0
+      _ = stop(primary, for: long) { primary.kill(power: isPower) }
+      for other in others { network[primary.process, other.process].isCut = false }
+      network.release()
+    }
+    later(long + .milliseconds(300)) { slow.disk.slowness = 0 }
+    return true
+  }
+
+  private func host(_ node: NodeID) -> WorkerHost? {
+    guard let name = cluster.checks.truth?.node(node)?.name else { return nil }
+    return cluster.workers.first { $0.process.name == name }
+  }
+
+  /// An operator takes backups now and then.
+  private func backUp() {
+    guard isActive else { return }
+    if let cluster = try? ClusterState(self.cluster.store.snapshot).cluster, !self.cluster.checks.isRestoring {
+      backups.append(BackupFile(self.cluster.store.snapshot, cluster: cluster, takenAt: 0))
+      if backups.count > 4 { backups.remove(at: world.random.below(4)) }
+    }
+    world.after(.seconds(1) + world.random.within(0 ... .seconds(5)), nil) { [unowned self] in backUp() }
+  }
+
+  /// All coordinators end, the store goes back, and they are started again.
+  private func restore(from backup: BackupFile, isLost: Bool, after long: UInt64) {
+    isRestorePending = true
+    for coordinator in cluster.coordinators {
+      coordinator.process.goOn()
+      coordinator.kill()
+    }
+    later(long) { [unowned self] in
+      // Whoever was started meanwhile.
+      for coordinator in cluster.coordinators { coordinator.kill() }
+      do {
+        try cluster.store.restore(backup, isLost: isLost)
+      } catch {
+        return world.fail("the store can't be restored: \(error)")
+      }
+      world.note("the store is set back to revision \(backup.contents.revision)\(isLost ? ", all else of it is lost" : "")")
+      cluster.checks.changed(cluster.store.snapshot)
+      for coordinator in cluster.coordinators { coordinator.start() }
+      cluster.restock(bundle)
+      isRestorePending = false
+    }
   }
 
   /// Where some cards lie on each side, mostly.
@@ -157,6 +237,7 @@ final class Nemesis {
 
   /// Something has happened that the rules are about. In an ambush, trouble follows at once for whoever it concerns.
   func heard(_ event: CoordinatorEvent) {
+    if case .removedFromISR(let id, _, _) = event, cluster.plan.scenario == .restores { return forgetShrink(id) }
     guard isLurking else { return }
     switch event {
     case .primaryChanged(_, _, let node, _): ambush(node)
@@ -164,6 +245,19 @@ final class Nemesis {
       let primary = cluster.checks.truth?.partition(id)?.primary?.node
       ambush(world.random.below(3) > 0 ? primary ?? node : node)
     default: break
+    }
+  }
+
+  /// Whoever acts by a change of the in-sync set loses its power, and the coordinator's store what it was.
+  private func forgetShrink(_ id: PartitionID) {
+    guard isActive, world.random.below(4) == 0, !isRestorePending, lost().count < cluster.plan.settings.minInSync,
+      let backup = backups.last,
+      let node = cluster.checks.truth?.partition(id)?.primary?.node, let worker = host(node)
+    else { return }
+    later(world.random.within(0 ... .milliseconds(8))) { [unowned self] in
+      guard isActive, !isRestorePending else { return }
+      let isDown = stop(worker, for: world.random.within(.milliseconds(20) ... .seconds(2))) { worker.kill(power: false) }
+      if isDown { restore(from: backup, isLost: true, after: world.random.within(.milliseconds(20) ... .milliseconds(500))) }
     }
   }
 
@@ -226,6 +320,9 @@ final class Nemesis {
   private func mayLose(_ worker: WorkerHost) -> Bool {
     guard cluster.workers.allSatisfy({ $0 === worker || !$0.isTampered }), let truth = cluster.checks.truth else { return false }
     guard let own = truth.node(named: worker.process.name) else { return true }
+    // Without the coordinator's store only min_in_sync less one may be lost before an operator has to choose. And where there are more
+    // copies than need be in sync, a second loss may hit the last of those that are before the first has been noticed.
+    if isRestorePending || cluster.checks.isRestoring || cluster.plan.settings.replicas > 3 { return lost(besides: worker).isEmpty }
     return truth.partitions.allSatisfy { record in
       let others = (record.isr + record.eligible).filter { $0.node != own.id }
       return others.contains { member in
@@ -235,6 +332,15 @@ final class Nemesis {
         return other.storage == member.storage
           && (cluster.plan.settings.durability == .fsync || (other.process.isAlive && other.node?.me.incarnation == member.incarnation))
       }
+    }
+  }
+
+  /// Workers whose disk is not the one that some record names, or is about to be given up.
+  private func lost(besides worker: WorkerHost? = nil) -> [WorkerHost] {
+    let members = cluster.checks.truth?.partitions.flatMap { $0.isr + $0.eligible } ?? []
+    return cluster.workers.filter { other in
+      guard other !== worker else { return false }
+      return other.isTampered || members.contains { host($0.node) === other && $0.storage != other.storage }
     }
   }
 

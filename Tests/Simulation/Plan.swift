@@ -16,15 +16,18 @@ enum Scenario: String, CaseIterable {
   case horizon
   /// Faults follow what the coordinator decides, within milliseconds, and hit whom it is about.
   case ambush
+  /// The coordinator's store is set back to a backup.
+  case restores
 
   /// In how many of a hundred runs.
   var share: Int {
     switch self {
-    case .mixed: 30
+    case .mixed: 25
     case .successions: 25
     case .coordinators: 15
     case .horizon: 5
-    case .ambush: 25
+    case .ambush: 20
+    case .restores: 10
     }
   }
 }
@@ -112,6 +115,12 @@ struct Plan {
       faults.formUnion([.split, .merge])
       if own.below(3) == 0 { faults.insert(.drain) }
       if own.below(3) == 0 { faults.insert(.abort) }
+      if own.below(3) == 0 { faults.insert(.handOver) }
+      if own.below(3) == 0 {
+        faults.formUnion([.move, .rebalance])
+        workers = 4
+        policy.expectedWorkers = 4
+      }
       settings.durability = .fsync
       policy.settings = settings
       policy.sealedMillisecondsMax = 1_000 + Int64(own.below(5_000))
@@ -124,6 +133,22 @@ struct Plan {
     case .horizon:
       workerConfig.dedupHorizon = 4_000 + Int64(own.below(12_000))
       faults.formUnion([.clockJump, .kill, .cutBothWays])
+    case .restores:
+      faults.formUnion([.restore, .coordinatorKill])
+      settings.durability = .fsync
+      policy.settings = settings
+      if own.below(3) == 0 {
+        coordinators = 3
+        coordinatorLease = .milliseconds(1_000 + UInt64(own.below(3_000)))
+      }
+      if own.below(2) == 0 { faults.formUnion([.split, .merge]) }
+      if own.below(3) == 0 { faults.formUnion([.handOver, .drain]) }
+      if own.below(3) == 0 {
+        faults.formUnion([.move, .rebalance])
+        workers = 4
+        policy.expectedWorkers = 4
+      }
+      faultInterval = .milliseconds(500 + UInt64(own.below(1_500)))
     case .ambush:
       let lease = 600 + 300 * own.below(2)
       settings.leaseMilliseconds = lease
@@ -136,6 +161,13 @@ struct Plan {
       clientInterval = 20 + UInt64(own.below(80))
       faults.formUnion([[.partialCut, .cutBothWays], [.partialCut, .pause], [.partialCut, .slowDisk, .kill]][own.below(3)])
       faults.subtract([.corrupt, .failedSync])
+      if own.below(2) == 0 { faults.insert(.fork) }
+      if own.below(3) == 0 {
+        workers = 5
+        policy.expectedWorkers = 5
+        settings.replicas = 4
+        policy.settings = settings
+      }
     }
   }
 }

@@ -33,5 +33,15 @@ final class Store {
     return true
   }
 
+  /// The store goes back to a backup, as `assay coordinator restore` does it. `isLost`: there was nothing left of it.
+  func restore(_ backup: BackupFile, isLost: Bool) throws {
+    let current = isLost ? MetadataSnapshot() : snapshot
+    let read = try BackupFile(reading: backup.bytes, place: "the backup")
+    let restoration = try Restoration(read, over: current, by: "operator", reason: "simulated", wall: 0)
+    snapshot = current
+    snapshot.apply(restoration.transaction)
+    leader = nil
+  }
+
   func revoke(_ term: UInt64) { if leader?.term == term { leader = nil } }
 }

@@ -56,7 +56,9 @@ final class WorkerHost {
     let life = process.incarnation
     do {
       let node = try WorkerNode.open(
-        config, cluster: Cluster.id, settings: plan.settings, records: cluster.checks.truth?.partitions ?? [], logger: cluster.logger(name),
+        config, cluster: Cluster.id, settings: plan.settings,
+        records: cluster.checks.isRestoring ? nil : cluster.checks.truth?.partitions ?? [],
+        logger: cluster.logger(name),
         linkOptions: cluster.linkOptions, tls: nil,
         system: disk.system(for: process), clock: .system, eventLoops: loops,
         background: { work in

@@ -6,7 +6,7 @@ import Wire
 struct NodeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "node", abstract: "Workers: who is there, and taking one out of service.",
-    subcommands: [List.self, Drain.self, Undrain.self])
+    subcommands: [List.self, Drain.self, Undrain.self, GiveUp.self])
 
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List the workers, what they lead and hold.")
@@ -66,6 +66,34 @@ struct NodeCommand: AsyncParsableCommand {
       try await cluster.asAdmin { admin in
         let map = try await admin.map()
         let request = OperationRequest.undrain(try map.node(called: name))
+        try await admin.carryOut(request, dryRun: dryRun, wait: true, timeout: 10, map)
+      }
+    }
+  }
+
+  struct GiveUp: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "give-up", abstract: "After a restore of the coordinator's store, go on without a worker that never comes back.",
+      discussion: """
+        A restored store waits until every worker with copies has told what it knows. Stop the worker for good first: with its \
+        present disk it is not taken back. 'assay cluster status' shows who is waited for. The reason is kept in the audit log.
+        """)
+    @Argument(help: "The worker's name, or its number, such as 'n4'.") var name: String
+    @Option(help: ArgumentHelp("Why, for the audit log.", valueName: "TEXT")) var reason: String
+    @Flag(help: "The worker is stopped, and does not come back.") var yes = false
+    @Flag(help: "Only say what would be done.") var dryRun = false
+    @OptionGroup(title: "Cluster") var cluster: ClusterOptions
+
+    func run() async throws {
+      try await cluster.asAdmin { admin in
+        let map = try await admin.map()
+        let number = name.hasPrefix("n") ? UInt32(name.dropFirst()).map { NodeID($0) } : nil
+        let node = try map.nodes.first { $0.name == name }?.id ?? number ?? map.node(called: name)
+        let request = OperationRequest.giveUp(node, reason: reason)
+        guard yes || dryRun else {
+          for line in OperationText.lines(try await admin.plan(request)) { print(line) }
+          throw OneLine("nothing was done: give --yes if the worker is stopped for good")
+        }
         try await admin.carryOut(request, dryRun: dryRun, wait: true, timeout: 10, map)
       }
     }

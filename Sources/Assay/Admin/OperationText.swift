@@ -11,6 +11,7 @@ enum OperationText {
     case .undrain(let node): "undrain \(name(node))"
     case .remove(let node): "remove \(name(node))"
     case .rebalance: "rebalance"
+    case .giveUp(let node, let reason): "give up \(name(node)): \(reason)"
     case .move(let partition, let from, let to): "move \(partition) from \(name(from)) to \(name(to))"
     case .handOver(let partition, let to): "hand \(partition) over to \(name(to))"
     case .split(let partition, let at): "split \(partition) at \(at)"

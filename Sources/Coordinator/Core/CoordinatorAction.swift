@@ -27,6 +27,8 @@ public enum CoordinatorAnswer: Equatable, Sendable {
   case succession(SuccessionCommand)
   case handOver(HandOverCommand)
   case transfer(TransferSession)
+  case recordsRequest(RecordsRequest)
+  case backup(BackupContent)
   case operationStarted(OperationStarted)
   case operations(Operations)
   case audit(AuditLog)

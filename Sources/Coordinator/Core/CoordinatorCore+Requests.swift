@@ -6,6 +6,7 @@ extension CoordinatorCore {
     _ actions: inout [CoordinatorAction]
   ) {
     func answer(_ answer: CoordinatorAnswer) { actions.append(.send(session, correlation: correlation, answer)) }
+    if isRestoring, takeWhileRestoring(session, correlation, request, now, &actions) { return }
     switch request {
     case .heartbeat(let heartbeat): answer(heard(heartbeat, session, now))
     case .health(let report): answer(heard(report, session, now))
@@ -26,6 +27,10 @@ extension CoordinatorCore {
       // Nobody waits for an answer: it is asked for again.
       guard sessions[session] == request.source.node, waiting.count < CoordinatorPolicy.waitingMax else { return }
       waiting.append(Waiting(session: session, correlation: correlation, request: .transfer(request), since: now))
+    case .records: break  // nobody asks for it any more
+    case .backup:
+      let backup = BackupFile(state.snapshot, cluster: state.cluster, takenAt: now + wallOffset)
+      answer(.backup(BackupContent(file: backup.bytes)))
     case .audit: answer(.audit(AuditLog(state.audit)))
     case .operations(let id): answer(operations(id))
     case .startOperation(let start, _) where start.isDryRun:
@@ -38,7 +43,10 @@ extension CoordinatorCore {
     case .propose(let proposal) where proposal.version > state.partition(proposal.partition)!.version:
       answer(
         .failure(
-          Failure(.conflict, "\(proposal.partition) is at \(proposal.version) there and older here: the store was restored (R2)")))
+          Failure(
+            .conflict,
+            "\(proposal.partition) is at \(proposal.version) there and older here: the store is an old copy. "
+              + "Stop the coordinator, and use 'assay coordinator restore'")))
     case .join, .propose, .publish, .startOperation, .abortOperation:
       guard waiting.count < CoordinatorPolicy.waitingMax else {
         return answer(.failure(Failure(.busy, "\(waiting.count) requests wait for the store: try again later")))
@@ -56,6 +64,10 @@ extension CoordinatorCore {
         let accepted = JoinAccepted(cluster: state.cluster.id, node: node, settings: state.settings)
         actions.append(.send(session, correlation: correlation, .joined(accepted)))
         watchers[session] = Watcher(correlation: 0, known: .none, lastPush: .min / 2)
+        if isRestoring {
+          known.forget(node)
+          askForRecords(session, &actions)
+        }
       case .proposalAnswered(let session, let correlation, let outcome, let partition):
         guard let record = state.partition(partition) else {
           let failure = Failure(.notFound, "there is no partition \(partition) any more")
@@ -77,6 +89,7 @@ extension CoordinatorCore {
         for node in [transfer.target.node, transfer.source.node] {
           if let session = presences[node]?.session { actions.append(.send(session, correlation: 0, .transfer(transfer))) }
         }
+      case .recordsWanted: askAllForRecords(&actions)
       case .failed(let session, let correlation, let failure):
         actions.append(.send(session, correlation: correlation, .failure(failure)))
       case .note(let event): actions.append(.note(event))
@@ -86,6 +99,7 @@ extension CoordinatorCore {
 
   /// Tells watchers of a newer map, each at most once in `pushMilliseconds` unless a primary has moved.
   mutating func pushMaps(_ now: Int64, _ actions: inout [CoordinatorAction]) {
+    guard !isRestoring else { return }
     let version = MapVersion(state.revision)
     let due = watchers.filter { $0.value.known < version && now - $0.value.lastPush >= policy.pushMilliseconds }
     guard !due.isEmpty else { return }

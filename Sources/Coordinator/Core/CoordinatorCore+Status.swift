@@ -32,6 +32,8 @@ extension CoordinatorCore {
   private func waitingFor(_ now: Int64) -> [String] {
     var lines: [String] = []
     let fit = liveness(now).fit
+    if let restore = restoreWaitingFor() { return restore.map(Self.cut) }
+    lines += missingBundles()
     if state.partitions.isEmpty {
       let wanted = max(policy.expectedWorkers, state.settings.minInSync)
       lines.append("\(fit.count) of \(wanted) workers have joined; partitions are placed when all have")

@@ -27,6 +27,9 @@ public struct CoordinatorCore: Sendable {
   var handOvers: [PartitionID: HandOverProgress] = [:]
   var handOverFailures: [PartitionID: HandOverFailure] = [:]
 
+  /// After a restore of the store: what the workers have told (R2).
+  var known = RestoreKnowledge()
+
   /// Requests for changes, in order of arrival.
   var waiting: [Waiting] = []
   var phase = Phase.idle
@@ -124,20 +127,24 @@ public struct CoordinatorCore: Sendable {
     guard isReviewDue || isReview || !waiting.isEmpty else { return }
     isReviewDue = false
     var draft = ClusterDraft(state, liveness(now))
-    applySettings(&draft)
     giveUpDead(&draft)
     takeWaiting(&draft, now)
-    draft.giveUpDiverged()
-    draft.settleHandOvers()
-    draft.failOver()
-    draft.bootstrap(policy)
-    draft.activateCandidate()
-    draft.advanceOperations(policy, wall: now + wallOffset)
-    if isReview {
-      lastReview = now
-      draft.reviewReplicas(policy)
-      draft.handBackPrimaries(policy)
+    if isRestoring { draft.recover(known, expectedWorkers: policy.expectedWorkers) }
+    // R2: until then nothing is elected, and no record changes.
+    if draft.state.restore?.isOpen != true {
+      applySettings(&draft)
+      draft.giveUpDiverged()
+      draft.settleHandOvers()
+      draft.failOver()
+      draft.bootstrap(policy)
+      draft.activateCandidate()
+      if isReview {
+        draft.reviewReplicas(policy)
+        draft.handBackPrimaries(policy)
+      }
     }
+    draft.advanceOperations(policy, wall: now + wallOffset)
+    if isReview { lastReview = now }
     begin(draft.wantedHandOvers, now)
     cancelHandOvers(draft.cancelledHandOvers, &actions)
     guard let transaction = draft.transaction() else {
@@ -156,8 +163,8 @@ public struct CoordinatorCore: Sendable {
     for item in waiting {
       let (session, correlation) = (item.session, item.correlation)
       switch item.request {
-      case .join(let join):
-        switch draft.join(join, isHeldElsewhere: isHeldElsewhere(join, session, now)) {
+      case .join(let join, let claim):
+        switch draft.join(join, claim: claim, isHeldElsewhere: isHeldElsewhere(join, session, now)) {
         case .success(let node):
           draft.effects.append(.joined(session, correlation: correlation, node))
           draft.liveness.fit.insert(node)
@@ -200,7 +207,8 @@ public struct CoordinatorCore: Sendable {
           draft.effects.append(.operationAborted(session, correlation: correlation, id))
         }
       case .transfer(let request): draft.issueTransfer(request)
-      case .heartbeat, .health, .healthStatus, .checkpoint, .map, .watch, .bundle, .status, .operations, .succession, .handOver, .audit:
+      case .heartbeat, .health, .healthStatus, .checkpoint, .map, .watch, .bundle, .status, .operations, .succession, .handOver, .audit,
+        .records, .backup:
         preconditionFailure("only requests for changes wait")
       }
     }
@@ -252,7 +260,7 @@ public struct CoordinatorCore: Sendable {
         .bundlePublished(let session, let correlation, _), .operationStarted(let session, let correlation, _, _),
         .operationAborted(let session, let correlation, _), .failed(let session, let correlation, _):
         actions.append(.send(session, correlation: correlation, .failure(failure)))
-      case .note, .transferIssued: break
+      case .note, .transferIssued, .recordsWanted: break
       }
     }
     actions.append(.reload)

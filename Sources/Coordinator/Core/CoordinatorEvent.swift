@@ -31,6 +31,9 @@ public enum CoordinatorEvent: Equatable, Sendable {
   case partitionsDiffer(configured: Int, founded: Int)
   case pauseNoticed(milliseconds: Int64)
   case conflict
+  case storeRestored(restores: UInt32, waitsFor: Int)
+  case storeRecovered(partitions: Int, restores: UInt32)
+  case givenUp(NodeID, name: String)
 
   /// Whether it deserves more than the level `info`.
   public var isWarning: Bool {
@@ -38,7 +41,8 @@ public enum CoordinatorEvent: Equatable, Sendable {
     case .operationEnded(_, _, let state, _): state == .failed
     case .conditionChanged(_, _, let condition, _): condition != .well
     case .settingsDiffer, .partitionsDiffer, .partitionForced, .stateDiverged, .storageReplaced, .nodeGone, .joinRefused, .noPrimary,
-      .pauseNoticed, .conflict: true
+      .pauseNoticed, .conflict, .storeRestored, .givenUp:
+      true
     default: false
     }
   }
@@ -84,6 +88,9 @@ public enum CoordinatorEvent: Equatable, Sendable {
     case .partitionsDiffer:
       "the configuration has another number of partitions than the cluster, which keeps its own: correct the file; splits and merges change the cluster"
     case .pauseNoticed: "the coordinator was paused; all leases start anew"
+    case .storeRestored: "the store was restored from a backup: nothing is elected until every copy's worker has told what it has"
+    case .storeRecovered: "every copy's worker has told what it has; primaries are elected again"
+    case .givenUp: "an operator has the cluster go on without a worker's copies"
     case .conflict: "the store was changed by another coordinator; reading it again"
     }
   }
@@ -132,6 +139,9 @@ public enum CoordinatorEvent: Equatable, Sendable {
       ]
     case .partitionsDiffer(let configured, let founded): [("configured", "\(configured)"), ("partitions", "\(founded)")]
     case .settingsDiffer(let differences): [("differences", differences.joined(separator: ", "))]
+    case .storeRestored(let restores, let count): [("restores", "\(restores)"), ("waits_for", "\(count)")]
+    case .storeRecovered(let partitions, let restores): [("partitions", "\(partitions)"), ("restores", "\(restores)")]
+    case .givenUp(let node, let name): [("node", "\(node)"), ("name", name)]
     case .settingsChanged, .conflict: []
     }
   }

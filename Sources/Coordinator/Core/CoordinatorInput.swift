@@ -35,7 +35,8 @@ public enum CoordinatorInput: Sendable {
 
 /// What peers ask for. Sender's role and name have been checked against its certificate.
 public enum CoordinatorRequest: Sendable {
-  case join(Join)
+  /// `claim` is the number that the worker says it was given before.
+  case join(Join, claim: NodeID? = nil)
   case heartbeat(Heartbeat)
   case health(HealthReport)
   case map
@@ -50,6 +51,8 @@ public enum CoordinatorRequest: Sendable {
   case handOver(HandOverReport)
   case transfer(TransferRequest)
   case checkpoint(CheckpointReport)
+  case records(RecordsReport)
+  case backup
   /// `by` names whoever asks, as its certificate does.
   case startOperation(StartOperation, by: String)
   case operations(OperationID?)

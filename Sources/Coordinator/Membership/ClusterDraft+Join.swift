@@ -3,7 +3,7 @@ import Wire
 extension ClusterDraft {
   /// Takes a worker in, or says why not.
   /// - Parameter isHeldElsewhere: another connection speaks for that name now, and has been heard lately.
-  mutating func join(_ join: Join, isHeldElsewhere: Bool) -> Result<NodeID, Failure> {
+  mutating func join(_ join: Join, claim: NodeID? = nil, isHeldElsewhere: Bool) -> Result<NodeID, Failure> {
     if !join.cluster.isNone, join.cluster != state.cluster.id {
       return .failure(
         Failure(
@@ -11,14 +11,24 @@ extension ClusterDraft {
           "the data directory of '\(join.name)' belongs to cluster \(join.cluster), this is \(state.cluster.id) "
             + "('\(state.cluster.name)'): point the worker at its own coordinator, or give it an empty directory"))
     }
-    if let ahead = join.seen.first(where: isAhead) {
+    let isRestoring = state.restore?.isOpen == true
+    let isGivenUp = state.restore?.givenUp.contains { $0.storage.isNone ? $0.node == claim : $0.storage == join.storage } == true
+    if isGivenUp {
+      return .failure(
+        Failure(
+          .conflict,
+          "the disk of '\(join.name)' was given up when the store was restored, and may hold what the others have decided otherwise: "
+            + "give the worker an empty directory"))
+    }
+    // After a restore the worker is asked for all that it knows.
+    if !isRestoring, let ahead = join.seen.first(where: isAhead) {
       return .failure(
         Failure(
           .conflict,
           "'\(join.name)' has seen \(ahead.partition) at \(ahead.version) \(ahead.epoch), which this coordinator's store does not "
-            + "have: the store was restored from an old copy; restore the newest one before workers join (R2)"))
+            + "have: it is an old copy that was not restored as it should be. Stop the coordinator, and use 'assay coordinator restore'"))
     }
-    guard let known = state.node(named: join.name) else { return joinNew(join) }
+    guard let known = state.node(named: join.name) else { return joinNew(join, claim) }
     return joinKnown(join, known, isHeldElsewhere: isHeldElsewhere)
   }
 
@@ -28,7 +38,7 @@ extension ClusterDraft {
     return seen.version > record.version || seen.epoch > record.epoch
   }
 
-  private mutating func joinNew(_ join: Join) -> Result<NodeID, Failure> {
+  private mutating func joinNew(_ join: Join, _ claim: NodeID?) -> Result<NodeID, Failure> {
     guard state.nodes.count < ClusterLimit.nodes else {
       return .failure(Failure(.busy, "the cluster has \(ClusterLimit.nodes) workers, and takes no more", isRetriable: false))
     }
@@ -38,7 +48,14 @@ extension ClusterDraft {
           .conflict,
           "the disk of '\(join.name)' is known as that of '\(other.name)': give the worker its old name back, or an empty directory"))
     }
-    let id = NodeID((state.nodes.last?.id.rawValue ?? 0) + 1)
+    var id = NodeID(max((state.nodes.last?.id.rawValue ?? 0) + 1, state.cluster.nodesFrom))
+    // It joined after the backup was taken, and keeps its number.
+    if let claim, !join.cluster.isNone, state.cluster.restores > 0, claim.rawValue < state.cluster.nodesFrom {
+      guard state.node(claim) == nil else {
+        return .failure(Failure(.conflict, "'\(join.name)' says that it is \(claim), which is '\(state.name(claim))': wipe its directory"))
+      }
+      id = claim
+    }
     addNode(
       NodeRecord(
         id: id, name: join.name, address: join.address, httpAddress: join.httpAddress, zone: join.zone,
@@ -88,13 +105,16 @@ extension ClusterDraft {
   /// R1: in the transaction that records the new storage id, the old one loses everything.
   private mutating func replaceStorage(_ known: NodeRecord) {
     note(.storageReplaced(known.id, name: known.name))
+    // Of a restored store the records are those of before; those that hold are looked through when they are known.
+    // Nothing more comes from the old disk now: what the others have counts from here.
+    if state.restore?.isOpen == true { return effects.append(.recordsWanted) }
     if !planted(.electWiped) { strip(known.id) { _ in true } }
   }
 
   /// A new process on the same disk. Under `replicated`, what it held is lost unless every stop since was clean (R6).
   private mutating func renewIncarnation(_ join: Join, _ known: NodeRecord) {
     note(.nodeRestarted(known.id, name: known.name, join.incarnation))
-    guard state.settings.durability == .replicated, !planted(.replicatedByStorageOnly) else { return }
+    guard state.settings.durability == .replicated, !planted(.replicatedByStorageOnly), state.restore?.isOpen != true else { return }
     strip(known.id) { $0.incarnation < join.intactSince }
     let member = Member(node: known.id, storage: join.storage, incarnation: join.incarnation)
     for index in state.partitions.indices where state.partitions[index].electable(known.id) != nil {

@@ -34,9 +34,11 @@ struct ClusterDraft {
     changedNodes.insert(id)
   }
 
+  /// Ids only rise, but for those that were given before the store was restored.
   mutating func addNode(_ node: NodeRecord) {
-    precondition(node.id > state.nodes.last?.id ?? NodeID(0), "node ids only rise")
+    precondition(state.node(node.id) == nil, "\(node.id) is somebody else's")
     state.nodes.append(node)
+    state.nodes.sort { $0.id < $1.id }
     changedNodes.insert(node.id)
   }
 
@@ -81,6 +83,22 @@ struct ClusterDraft {
     state.partitions = partitions
     changedPartitions.formUnion(partitions.map(\.id))
     state.nextPartition = PartitionID((partitions.map(\.id.rawValue).max() ?? 0) + 1)
+  }
+
+  /// R2: what the partitions are after a restore of the store, as the workers know them. Together they have all keys.
+  mutating func recover(_ partitions: [PartitionRecord], epochsFrom restores: UInt32, partitionsAbove last: PartitionID) {
+    changedPartitions.formUnion(state.partitions.map(\.id) + partitions.map(\.id))
+    state.partitions = partitions.sorted { $0.range.first < $1.range.first }
+    state.cluster.restores = restores
+    state.nextPartition = PartitionID(max(state.nextPartition.rawValue, last.rawValue + 1, state.cluster.partitionsFrom))
+    state.nextTransfer = TransferID(max(state.nextTransfer.rawValue, state.cluster.transfersFrom))
+    state.restore?.isOpen = false
+    if let problem = state.map.problem { preconditionFailure(problem) }
+  }
+
+  mutating func updateRestore(_ body: (inout RestoreRecord) -> Void) {
+    guard state.restore != nil else { preconditionFailure("the store was not restored") }
+    body(&state.restore!)
   }
 
   /// R12: others take the place of these. Together they have the same keys.
@@ -132,6 +150,11 @@ struct ClusterDraft {
     for id in changedPartitions.sorted() where state.partition(id) != base.partition(id) {
       if let record = state.partition(id) { replace(.partition(id), record.encoded) } else { remove(.partition(id)) }
     }
+    if state.cluster != base.cluster {
+      replace(.cluster, state.cluster.encoded)
+      transaction.revisionMin = state.cluster.revisionMin
+    }
+    if let restore = state.restore, restore != base.restore { replace(.restore, restore.encoded) }
     if state.nextPartition != base.nextPartition { replace(.nextPartition, PartitionCounter(next: state.nextPartition).encoded) }
     if state.nextTransfer != base.nextTransfer { replace(.nextTransfer, TransferCounter(next: state.nextTransfer).encoded) }
     for id in changedOperations.sorted() where state.operation(id) != base.operation(id) {
@@ -174,6 +197,8 @@ extension ClusterDraft {
     case operationStarted(SessionID, correlation: UInt64, OperationID, OperationPlan)
     case operationAborted(SessionID, correlation: UInt64, OperationID)
     case transferIssued(TransferSession)
+    /// R2: every worker has to tell once more what it has.
+    case recordsWanted
     case failed(SessionID, correlation: UInt64, Failure)
     case note(CoordinatorEvent)
   }

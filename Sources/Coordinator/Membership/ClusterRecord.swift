@@ -14,6 +14,15 @@ public struct ClusterRecord: WireValue {
     self.restores = restores
   }
 
+  /// No more than this, so that no number runs out.
+  static let restoresMax: UInt32 = 2_000
+  /// Ids and revisions given since the backup was taken are not known: each restore goes on far above them (R2).
+  var revisionMin: UInt64 { UInt64(restores) << 40 }
+  var partitionsFrom: UInt32 { max(1, restores << 20) }
+  var operationsFrom: UInt32 { max(1, restores << 20) }
+  var nodesFrom: UInt32 { max(1, restores << 16) }
+  var transfersFrom: UInt64 { max(1, UInt64(restores) << 40) }
+
   public func write(to out: inout WireWriter) {
     out.write(id.high)
     out.write(id.low)

@@ -11,6 +11,8 @@ public struct ClusterState: Equatable, Sendable {
   public internal(set) var rollout: RolloutRecord
   /// The id of the next partition. Those below have been given, and are never given again (R2).
   public internal(set) var nextPartition: PartitionID
+  /// The last restore of the store; nil where there was none.
+  public internal(set) var restore: RestoreRecord?
   /// The number of the next transfer session.
   public internal(set) var nextTransfer: TransferID
   /// Ascending by id: those under way, and the newest of those that are over.
@@ -46,6 +48,7 @@ public struct ClusterState: Equatable, Sendable {
     operations = []
     audit = []
     bundles = []
+    restore = snapshot.entries[.restore] == nil ? nil : try Self.value(.restore, snapshot)
     revision = snapshot.revision
     revisions = snapshot.entries.mapValues(\.revision)
     for key in snapshot.entries.keys.sorted() {
@@ -59,7 +62,7 @@ public struct ClusterState: Equatable, Sendable {
         audit.append(try Self.value(key, snapshot))
       } else if key.text.hasPrefix(MetadataKey.bundlePrefix), let id = BundleID(key.text.dropFirst(MetadataKey.bundlePrefix.count)) {
         bundles.insert(id)
-      } else if ![.cluster, .settings, .rollout, .nextPartition, .nextTransfer].contains(key) {
+      } else if ![.cluster, .settings, .rollout, .nextPartition, .nextTransfer, .restore].contains(key) {
         throw MetadataStoreError(.format, "the store holds '\(key)', which this version does not know: run the newer version that wrote it")
       }
     }
@@ -74,6 +77,22 @@ public struct ClusterState: Equatable, Sendable {
     if let problem = map.problem {
       throw MetadataStoreError(.damaged, "the store's records contradict each other (\(problem)): restore it from its newest backup")
     }
+  }
+
+  /// The store's contents again, but for the bundles', which come empty.
+  public var snapshot: MetadataSnapshot {
+    var values: [MetadataKey: [UInt8]] = [.cluster: cluster.encoded, .settings: settings.encoded, .rollout: rollout.encoded]
+    if revisions[.nextPartition] != nil { values[.nextPartition] = PartitionCounter(next: nextPartition).encoded }
+    if revisions[.nextTransfer] != nil { values[.nextTransfer] = TransferCounter(next: nextTransfer).encoded }
+    if let restore { values[.restore] = restore.encoded }
+    for node in nodes { values[.node(node.id)] = node.encoded }
+    for partition in partitions { values[.partition(partition.id)] = partition.encoded }
+    for operation in operations { values[.operation(operation.id)] = operation.encoded }
+    for record in audit { values[.audit(record.number)] = record.encoded }
+    for bundle in bundles { values[.bundle(bundle)] = [] }
+    var snapshot = MetadataSnapshot(revision: revision)
+    for (key, value) in values { snapshot.entries[key] = .init(value: value, revision: revisions[key] ?? revision) }
+    return snapshot
   }
 
   /// The map of this revision.

@@ -37,7 +37,8 @@ extension CoordinatorCore {
     presences[node]?.heartbeat = heartbeat
     if heartbeat.replicas.isEmpty { presences[node]?.heartbeat?.replicas = before?.heartbeat?.replicas ?? [] }
     if before?.bundles != presences[node]?.bundles || before?.isSuspect(now: now, policy) == true { isReviewDue = true }
-    return .heartbeat(HeartbeatAccepted(map: MapVersion(state.revision)))
+    // A store that was restored may have an older map than the worker's.
+    return .heartbeat(HeartbeatAccepted(map: isRestoring ? .none : MapVersion(state.revision)))
   }
 
   mutating func closed(_ session: SessionID) {

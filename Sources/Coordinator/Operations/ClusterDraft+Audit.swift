@@ -27,6 +27,7 @@ extension ClusterDraft {
     case .split(let id, let at): "split \(id) at \(at)"
     case .merge(let a, let b): "merge \(a) and \(b)"
     case .rebalance: "rebalance"
+    case .giveUp(let node, let reason): "give up \(state.name(node)), because: \(reason)"
     }
   }
 }

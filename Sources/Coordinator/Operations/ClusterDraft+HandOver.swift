@@ -17,6 +17,10 @@ extension ClusterDraft {
     }
     // One that has been drained for another one is on its way.
     if let known = liveness.handOvers[id], known.isDrained { return }
+    // The primary has paused by this version once, and does not do so again: it is asked by a newer one.
+    if let index = state.partitionIndex(id), liveness.handOverFailures[id]?.version == record.version {
+      return updatePartition(at: index) { $0.refuse() }
+    }
     wantedHandOvers[id] = member
   }
 

@@ -17,6 +17,7 @@ extension ClusterDraft {
     case .move(let id, let from, let to): planMove(id, from: from, to: to)
     case .remove(let node): planRemove(node)
     case .rebalance: planRebalance()
+    case .giveUp(let node, let reason): planGiveUp(node, reason)
     case .forceElection(let id, let node, let reason): planForced(id, node, reason)
     }
   }
@@ -27,6 +28,7 @@ extension ClusterDraft {
     case .drain(let node), .remove(let node): beginDrain(node)
     case .undrain(let node): undrain(node, by: id)
     case .split, .merge, .forceElection: beginSuccession(id, request)
+    case .giveUp(let node, _): giveUpAfterRestore(node)
     case .move, .handOver, .rebalance: break
     }
   }
@@ -35,7 +37,7 @@ extension ClusterDraft {
   private mutating func advance(_ record: OperationRecord, _ policy: CoordinatorPolicy, wall: Int64) {
     switch record.request {
     case .drain(let node): advanceDrain(record, node, policy)
-    case .undrain: finish(record.id)
+    case .undrain, .giveUp: finish(record.id)
     case .split, .merge, .forceElection: advanceSuccession(record)
     case .handOver(let id, let node): advanceHandOver(record, id, node, policy)
     case .move(let id, let from, let to): advanceMove(record, id, from, to, policy)
@@ -60,7 +62,7 @@ extension ClusterDraft {
     case .rebalance:
       abortChildren(of: record.id)
       end(record.id, .aborted, "given up; what has moved stays where it is")
-    case .undrain: end(record.id, .aborted, "given up")
+    case .undrain, .giveUp: end(record.id, .aborted, "given up")
     }
     return nil
   }
@@ -79,7 +81,7 @@ extension ClusterDraft {
     case .failure(let failure): return .failure(failure)
     }
     if let failure = obstacle(to: start.request) { return .failure(failure) }
-    let id = OperationID((state.operations.last?.id.rawValue ?? 0) + 1)
+    let id = nextOperation
     addOperation(
       OperationRecord(
         id: id, request: start.request, requester: Self.cut(requester), startedAt: wall, token: start.token))
@@ -88,6 +90,9 @@ extension ClusterDraft {
     begin(id, start.request)
     return .success((id, plan))
   }
+
+  /// Ids are in logs, where splits have sealed them: none is given again, also after a restore (R2).
+  var nextOperation: OperationID { OperationID(max((state.operations.last?.id.rawValue ?? 0) + 1, state.cluster.operationsFrom)) }
 
   /// Another operation that stands in the way.
   private func obstacle(to request: OperationRequest) -> Failure? {

@@ -66,10 +66,10 @@ extension CoordinatorCore {
   }
 
   private mutating func failed(_ id: PartitionID, _ reason: String, _ now: Int64) {
-    handOvers[id] = nil
+    let version = handOvers.removeValue(forKey: id)?.version
     let count = (handOverFailures[id]?.count ?? 0) + 1
     let rest = policy.handOverRestMilliseconds * Int64(min(count, 10))
-    handOverFailures[id] = HandOverFailure(count: count, until: now + rest, reason: reason)
+    handOverFailures[id] = HandOverFailure(count: count, until: now + rest, reason: reason, version: version)
   }
 
   /// For a draft.

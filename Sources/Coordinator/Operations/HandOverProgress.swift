@@ -19,6 +19,8 @@ struct HandOverFailure: Equatable, Sendable {
   /// Not tried again before.
   var until: Int64
   var reason: String
+  /// Of the record by which it was asked for: a primary pauses once by each.
+  var version: RecordVersion?
   /// As of the moment for which a draft is made.
   var isResting = true
 }

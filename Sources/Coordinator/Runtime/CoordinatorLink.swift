@@ -29,7 +29,7 @@ final class CoordinatorLink: LinkDelegate {
 
   private static func request(_ kind: FrameKind, _ payload: RawSpan, from peer: PeerIdentity) throws(WireError) -> CoordinatorRequest? {
     switch kind {
-    case .join: return .join(try Join(reading: payload))
+    case .join: return .join(try Join(reading: payload), claim: peer.identity.node)
     case .heartbeat: return .heartbeat(try Heartbeat(reading: payload))
     case .healthReport: return .health(try HealthReport(reading: payload))
     case .healthRequest:
@@ -48,6 +48,10 @@ final class CoordinatorLink: LinkDelegate {
     case .successionReport: return .succession(try SuccessionReport(reading: payload))
     case .handOverReport: return .handOver(try HandOverReport(reading: payload))
     case .transferRequest: return .transfer(try TransferRequest(reading: payload))
+    case .recordsReport: return .records(try RecordsReport(reading: payload))
+    case .backupRequest:
+      _ = try BackupRequest(reading: payload)
+      return .backup
     case .checkpointReport: return .checkpoint(try CheckpointReport(reading: payload))
     case .startOperation: return .startOperation(try StartOperation(reading: payload), by: "\(peer.identity)")
     case .auditRequest:
@@ -60,7 +64,7 @@ final class CoordinatorLink: LinkDelegate {
   }
 
   private func take(_ request: CoordinatorRequest, _ correlation: UInt64, _ link: Link) {
-    if case .join(let join) = request, join.name != link.peer.name {
+    if case .join(let join, _) = request, join.name != link.peer.name {
       let failure = Failure(.identityMismatch, "'\(link.peer.name)' can't join as '\(join.name)'")
       return link.send(failure, correlation: correlation)
     }
@@ -87,6 +91,8 @@ final class CoordinatorLink: LinkDelegate {
     case .audit(let message): link.send(message, correlation: correlation, compressed: true)
     case .operations(let message): link.send(message, correlation: correlation, compressed: true)
     case .handOver(let message): link.send(message, correlation: correlation)
+    case .recordsRequest(let message): link.send(message, correlation: correlation)
+    case .backup(let message): link.send(message, correlation: correlation, compressed: true)
     case .transfer(let message): link.send(message, correlation: correlation)
     case .succession(let message): link.send(message, correlation: correlation)
     case .failure(let message): link.send(message, correlation: correlation)

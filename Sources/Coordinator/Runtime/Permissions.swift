@@ -4,10 +4,13 @@ import Wire
 enum Permissions {
   static func roles(for kind: FrameKind) -> Set<LinkIdentity.Role> {
     switch kind {
-    case .join, .heartbeat, .healthReport, .isrProposal, .successionReport, .handOverReport, .transferRequest, .checkpointReport: [.node]
+    case .join, .heartbeat, .healthReport, .isrProposal, .successionReport, .handOverReport, .transferRequest, .checkpointReport,
+      .recordsReport:
+      [.node]
     case .healthRequest: [.admin]
     case .publishBundle, .startOperation, .operationsRequest, .abortOperation, .auditRequest: [.admin]
-    case .bundleRequest: [.node, .admin]
+    case .bundleRequest: [.node, .admin, .coordinator]
+    case .backupRequest: [.admin, .coordinator]
     case .mapRequest, .watchMap, .statusRequest: [.node, .client, .admin, .coordinator]
     default: []
     }

@@ -63,7 +63,7 @@ final class SQLiteStore: @unchecked Sendable {
         try database.run("ROLLBACK")
         return nil
       }
-      let next = try revision(database) + 1
+      let next = max(try revision(database) + 1, transaction.revisionMin)
       let put = try database.prepare(
         "INSERT INTO kv VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value, revision = excluded.revision")
       for item in transaction.puts {

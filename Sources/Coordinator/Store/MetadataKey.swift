@@ -12,6 +12,7 @@ public struct MetadataKey: Hashable, Comparable, Sendable, CustomStringConvertib
   static let rollout = MetadataKey("rollout")
   static let nextPartition = MetadataKey("next-partition")
   static let nextTransfer = MetadataKey("next-transfer")
+  static let restore = MetadataKey("restore")
   static let nodePrefix = "node/"
   static let partitionPrefix = "partition/"
   static let operationPrefix = "operation/"

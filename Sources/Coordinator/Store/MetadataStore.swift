@@ -1,7 +1,7 @@
 /// Where the truth lies: embedded (`EmbeddedStore`), or shared by several coordinators (`EtcdStore`).
 ///
-/// A store has one revision, raised by one with each transaction that commits; a key carries the revision at which it
-/// was last put. One commit or load is under way at a time; values may be read meanwhile. Every call may take as long as
+/// A store has one revision, raised by each transaction that commits (by one, or up to its `revisionMin`); a key carries the
+/// revision at which it was last put. One commit or load is under way at a time; values may be read meanwhile. Every call may take as long as
 /// the disk or the network does, so none is made on an event loop.
 public protocol MetadataStore: Sendable {
   /// Everything, but for the values under `MetadataKey.bundlePrefix`, which come empty.
@@ -42,7 +42,7 @@ public struct MetadataSnapshot: Equatable, Sendable {
 
   /// What the contents are after `transaction`, whose conditions hold.
   public mutating func apply(_ transaction: MetadataTransaction) {
-    revision += 1
+    revision = max(revision + 1, transaction.revisionMin)
     for put in transaction.puts { entries[put.key] = Entry(value: put.value, revision: revision) }
     for key in transaction.deletes { entries[key] = nil }
   }

@@ -25,6 +25,8 @@ public struct MetadataTransaction: Equatable, Sendable {
   public var conditions: [Condition]
   public var puts: [Put]
   public var deletes: [MetadataKey]
+  /// The store's revision afterwards is at least this. For restores: maps carry the revision, and none may look older than those of before.
+  public var revisionMin: UInt64 = 0
 
   public init(conditions: [Condition] = [], puts: [Put] = [], deletes: [MetadataKey] = []) {
     self.conditions = conditions

@@ -14,6 +14,8 @@ public enum OperationRequest: WireValue {
   case remove(NodeID)
   /// Spread copies and leads evenly over the workers that are there.
   case rebalance
+  /// R2: go on after a restore of the store without a worker that never comes back.
+  case giveUp(NodeID, reason: String)
   /// R12: two partitions take the place of one, the second from the key `at` on.
   case split(PartitionID, at: KeyHash)
   /// R12: one partition takes the place of two that are side by side.
@@ -29,6 +31,7 @@ public enum OperationRequest: WireValue {
     case forceElection = 5
     case remove = 6
     case rebalance = 7
+    case giveUp = 8
     case split = 16
     case merge = 17
   }
@@ -36,7 +39,7 @@ public enum OperationRequest: WireValue {
   /// The partition that no other operation may work on meanwhile, if it is about one.
   public var partition: PartitionID? {
     switch self {
-    case .drain, .undrain, .remove, .rebalance: nil
+    case .drain, .undrain, .remove, .rebalance, .giveUp: nil
     case .move(let id, _, _), .handOver(let id, _), .forceElection(let id, _, _), .split(let id, _), .merge(let id, _): id
     }
   }
@@ -55,7 +58,12 @@ public enum OperationRequest: WireValue {
   }
 
   /// Whether its record is kept for ever: it may have cost acknowledged data.
-  public var isAudited: Bool { if case .forceElection = self { true } else { false } }
+  public var isAudited: Bool {
+    switch self {
+    case .forceElection, .giveUp: true
+    default: false
+    }
+  }
 
   /// The kind, as the command line names it.
   public var name: String {
@@ -67,6 +75,7 @@ public enum OperationRequest: WireValue {
     case .forceElection: "force-elect"
     case .remove: "remove"
     case .rebalance: "rebalance"
+    case .giveUp: "give-up"
     case .split: "split"
     case .merge: "merge"
     }
@@ -78,6 +87,9 @@ public enum OperationRequest: WireValue {
     case .undrain(let node): out.write(Code.undrain, node.rawValue)
     case .remove(let node): out.write(Code.remove, node.rawValue)
     case .rebalance: out.write(Code.rebalance.rawValue)
+    case .giveUp(let node, let reason):
+      out.write(Code.giveUp, node.rawValue)
+      out.write(reason)
     case .move(let partition, let from, let to):
       out.write(Code.move, partition.rawValue)
       out.write(from.rawValue)
@@ -104,6 +116,7 @@ public enum OperationRequest: WireValue {
     case .undrain: self = .undrain(NodeID(try reader.read(UInt32.self)))
     case .remove: self = .remove(NodeID(try reader.read(UInt32.self)))
     case .rebalance: self = .rebalance
+    case .giveUp: self = .giveUp(NodeID(try reader.read(UInt32.self)), reason: try reader.readString(limit: Self.reasonLength))
     case .move:
       self = .move(
         PartitionID(try reader.read(UInt32.self)), from: NodeID(try reader.read(UInt32.self)), to: NodeID(try reader.read(UInt32.self)))

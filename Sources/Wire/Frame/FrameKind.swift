@@ -70,4 +70,10 @@ public enum FrameKind: UInt16, Sendable, CaseIterable {
   // Exchange: a home partition's primary to an entity's, and back (X1, X2).
   case contributions = 96
   case contributionReplies = 97
+
+  // A restored store: the coordinator and the workers. Backups: the command line.
+  case recordsRequest = 104
+  case recordsReport = 105
+  case backupRequest = 106
+  case backupContent = 107
 }

@@ -18,6 +18,17 @@ extension Shard {
     }
   }
 
+  /// All that is known here of each partition, for a coordinator whose store was restored (R2).
+  func copies() -> [RecordsReport.Copy] {
+    partitions.values.map { partition in
+      let replica = partition.replica
+      let isBorn = replica.durableEnd >= PartitionState.birthEnd
+      return RecordsReport.Copy(
+        partition: partition.id, highestEpoch: replica.highestEpoch, logEpoch: replica.log.lastEpoch, logEnd: replica.log.end,
+        record: replica.record, birth: isBorn ? partition.birth?.succession : nil)
+    }
+  }
+
   /// Schema of a bundle that decides here; nil before the first one.
   public var newestSchema: Schema? { partitions.values.lazy.compactMap(\.state.bundle?.schema).first }
 

@@ -128,9 +128,10 @@ extension Shard {
         if record.replicas.contains(me.node) || record.version < known { continue }
       } else {
         // A successor that waits has its parents in the map. Without them it was given its role while this worker was away,
-        // and others have taken its place since.
+        // and others have taken its place since. So they have where its birth is not known any more: it had a record once, which a
+        // full disk has kept from being written down.
         let isWaiting =
-          partition.replica.record == nil && partition.birth?.succession.parents.contains(where: { present[$0] != nil }) != false
+          partition.replica.record == nil && partition.birth?.succession.parents.contains(where: { present[$0] != nil }) == true
         guard !isWaiting else { continue }
       }
       for request in partition.takeWaiters() { fail(request, partition.id) }

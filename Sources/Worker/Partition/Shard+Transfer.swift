@@ -35,6 +35,13 @@ extension Shard {
     return max(partition.sinkCursor, partition.delivered) >= partition.checkpoints.storedDecidedEnd || planted(.feedAheadOfSinks)
   }
 
+  /// The snapshot that may be given away now: a newer one may have got its name since the session was asked for, and what it owes may
+  /// not have been delivered yet.
+  public func feedable(_ id: PartitionID) -> Offset? {
+    guard let partition = partitions[id], canFeed(partition) else { return nil }
+    return partition.checkpoints.stored.last
+  }
+
   /// The target has asked for a piece.
   public func isFeeding(_ session: TransferSession, now: Int64) {
     guard let partition = partitions[session.partition], partition.feeds[session.target.node]?.member == session.target else { return }

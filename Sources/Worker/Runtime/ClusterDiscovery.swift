@@ -7,12 +7,12 @@ import Wire
 enum ClusterDiscovery {
   static func map(
     _ coordinators: [HostPort], on loop: any EventLoop, name: String, tls: TLSClientContext?, options: LinkOptions, logger: Logger
-  ) async throws -> ClusterMap {
+  ) async throws -> (map: ClusterMap, isRestoring: Bool) {
     var attempt = 0
     var lastComplaint = ""
     while true {
       let target = coordinators[attempt % coordinators.count]
-      let answer = loop.makePromise(of: ClusterMap.self)
+      let answer = loop.makePromise(of: (map: ClusterMap, isRestoring: Bool).self)
       loop.execute {
         LinkConnector.connect(
           on: loop, host: target.host, port: target.port, tls: tls, expectedRole: .coordinator,
@@ -34,16 +34,21 @@ enum ClusterDiscovery {
   }
 
   private final class Question: LinkDelegate {
-    private var answer: EventLoopPromise<ClusterMap>?
+    private var answer: EventLoopPromise<(map: ClusterMap, isRestoring: Bool)>?
+    /// The coordinator's store was restored: its records may be older than what the workers have seen (R2).
+    private var isRestoring = false
 
-    init(_ answer: EventLoopPromise<ClusterMap>) { self.answer = answer }
+    init(_ answer: EventLoopPromise<(map: ClusterMap, isRestoring: Bool)>) { self.answer = answer }
 
     func linkReady(_ link: Link) { link.send(MapRequest(), correlation: 1) }
 
     func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {
       do throws(WireError) {
         switch header.kind {
-        case .clusterMap: answer?.succeed(try ClusterMap(reading: payload))
+        case .recordsRequest:
+          isRestoring = true
+          return
+        case .clusterMap: answer?.succeed((try ClusterMap(reading: payload), isRestoring))
         case .failure: answer?.fail(LinkError.refused(try Failure(reading: payload)))
         // Of no use before the cluster is known, such as a hint at the leader: the next coordinator is asked anyway.
         default: return

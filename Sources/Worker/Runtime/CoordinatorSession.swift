@@ -141,6 +141,9 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
       case .isrAnswer:
         let answer = try ISRAnswer(reading: payload)
         node.learned(answer.record)
+      case .recordsRequest:
+        _ = try RecordsRequest(reading: payload)
+        node.tellRecords(map: version)
       case .bundleContent: received(try BundleContent(reading: payload))
       case .healthNotice: node.learned(limping: try HealthNotice(reading: payload).limping)
       case .handOverCommand: node.take(try HandOverCommand(reading: payload))

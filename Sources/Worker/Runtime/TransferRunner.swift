@@ -58,11 +58,15 @@ final class TransferRunner: @unchecked Sendable {
       return answer(.failure(Failure(.notFound, "session \(read.session) is not open here", isRetriable: true)))
     }
     guard !source.isBusy else { return answer(.failure(Failure(.busy, "a piece is being read for session \(read.session)"))) }
+    guard let chosen = source.chosen ?? loop.shard.feedable(read.partition) else {
+      return answer(.failure(Failure(.busy, "what the newest snapshot owes to the sinks is not delivered yet")))
+    }
+    source.chosen = chosen
     source.isBusy = true
     source.usedAt = monotonicNanoseconds()
     loop.shard.isFeeding(source.session, now: loop.now())
     node.background {
-      let outcome = Result { try source.read(read, self.node.snapshots) }
+      let outcome = Result { try source.read(read, chosen, self.node.snapshots) }
       self.loop.eventLoop.execute {
         source.isBusy = false
         switch outcome {
@@ -198,7 +202,8 @@ final class TransferRunner: @unchecked Sendable {
   private func installed(_ snapshot: RestoredSnapshot, _ job: Inbound, _ closed: ShardOutput.Rebuild, _ cursor: Offset) {
     let id = snapshot.header.partition
     loop.shard.recover(
-      RecoveredPartition(id: id, dedupHorizon: node.config.dedupHorizon, sinkCursor: cursor, snapshot: snapshot, snapshots: [snapshot.offset]),
+      RecoveredPartition(
+        id: id, dedupHorizon: node.config.dedupHorizon, sinkCursor: cursor, snapshot: snapshot, snapshots: [snapshot.offset]),
       highestEpoch: closed.highestEpoch, record: closed.record, lastAssumed: closed.lastAssumed)
     loop.metrics.transfers.add()
     node.logger.info(
@@ -216,18 +221,20 @@ final class TransferRunner: @unchecked Sendable {
   }
 }
 
-/// A snapshot that is given away. `isBusy` and `usedAt` are the loop's; the rest is used by one background call at a time.
+/// A snapshot that is given away. `isBusy`, `usedAt` and `chosen` are the loop's; the rest is used by one background call at a time.
 private final class Outbound: @unchecked Sendable {
   let session: TransferSession
   var isBusy = false
   var usedAt = monotonicNanoseconds()
+  /// The one that is given, unless the target has part of another.
+  var chosen: Offset?
   /// Open, it outlives its name: a newer checkpoint ends no transfer.
   private var file: (File, SnapshotHeader)?
 
   init(_ session: TransferSession) { self.session = session }
 
-  func read(_ read: TransferRead, _ store: SnapshotStore) throws -> TransferChunk {
-    let (file, header) = try open(store, wanted: read.snapshot)
+  func read(_ read: TransferRead, _ chosen: Offset, _ store: SnapshotStore) throws -> TransferChunk {
+    let (file, header) = try open(store, wanted: read.snapshot, chosen)
     // A target that asks for another file than this learns from the answer which one there is.
     let at = read.snapshot == .zero || read.snapshot == header.offset ? Int(clamping: read.at) : 0
     return TransferChunk(
@@ -236,10 +243,12 @@ private final class Outbound: @unchecked Sendable {
       bytes: try file.read(min(Int(read.length), max(0, header.fileSize - at)), at: at))
   }
 
-  private func open(_ store: SnapshotStore, wanted: Offset) throws -> (File, SnapshotHeader) {
+  private func open(_ store: SnapshotStore, wanted: Offset, _ chosen: Offset) throws -> (File, SnapshotHeader) {
     if let file { return file }
     let names = try store.list().filter { $0.partition == session.partition }
-    guard let name = names.first(where: { $0.offset == wanted }) ?? names.last else { throw SnapshotError.noSnapshot }
+    guard let name = names.first(where: { $0.offset == wanted }) ?? names.first(where: { $0.offset == chosen }) else {
+      throw SnapshotError.noSnapshot
+    }
     let opened = try store.system.openFile(store.path(name), 0)
     do {
       let front = try opened.read(SnapshotHeader.size, at: 0)

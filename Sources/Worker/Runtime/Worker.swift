@@ -38,11 +38,12 @@ public final class Worker: Sendable {
     let tls = try WorkerTLS(config)
 
     // The data directory must be this cluster's, so the cluster's name comes first.
-    let map = try await ClusterDiscovery.map(
+    let (map, isRestoring) = try await ClusterDiscovery.map(
       config.coordinators, on: group.next(), name: config.name, tls: tls.client, options: options, logger: logger)
     let node = try WorkerNode.open(
-      config, cluster: map.cluster, settings: map.settings, records: map.partitions, logger: logger, linkOptions: options, tls: tls.client,
-      eventLoops: Array(group.makeIterator()), background: { work in threads.submit { _ in work() } }, random: random, onStop: onStop)
+      config, cluster: map.cluster, settings: map.settings, records: isRestoring ? nil : map.partitions, logger: logger,
+      linkOptions: options, tls: tls.client, eventLoops: Array(group.makeIterator()),
+      background: { work in threads.submit { _ in work() } }, random: random, onStop: onStop)
 
     let listener = try await LinkListener.bind(
       group: group, host: config.listen.host, port: config.listen.port, tls: tls.cluster, identity: { node.linkIdentity() },

@@ -9,9 +9,10 @@ extension WorkerNode {
   ///
   /// R15: where the log or a snapshot is damaged, and `records`, the newest that the coordinator has, say that every partition with a
   /// copy here has another one that may be elected, the storage is distrusted, and the worker begins with an empty one, to be fed
-  /// by its peers. What was damaged stays where it is. Without such copies nothing is touched, and opening fails.
+  /// by its peers. What was damaged stays where it is. Without such copies, or with no records that hold (nil: the coordinator's
+  /// store was restored), nothing is touched, and opening fails.
   static func open(
-    _ config: WorkerConfig, cluster: ClusterID, settings: ClusterSettings, records: [PartitionRecord], logger: Logger,
+    _ config: WorkerConfig, cluster: ClusterID, settings: ClusterSettings, records: [PartitionRecord]?, logger: Logger,
     linkOptions: LinkOptions, tls: TLSClientContext?, system: FileSystem = .posix, clock: WallClock = .system,
     eventLoops: [any EventLoop], background: @escaping Background, random: @escaping @Sendable () -> UInt64,
     onStop: @escaping @Sendable (String) -> Void
@@ -34,7 +35,7 @@ extension WorkerNode {
       return try opened(first)
     } catch {
       defer { first.close() }
-      guard Self.isDamage(error), let node = first.identity.node, Self.isHeldElsewhere(records, node) else { throw error }
+      guard Self.isDamage(error), let node = first.identity.node, let records, Self.isHeldElsewhere(records, node) else { throw error }
       try first.distrust(reason: "\(error)")
     }
     return try opened(try directory())

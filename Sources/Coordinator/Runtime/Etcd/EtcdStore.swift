@@ -88,7 +88,7 @@ actor EtcdStore: MetadataStore {
     for put in transaction.puts where put.key.isBundle { try await writeChunks(of: put.key, put.value) }
 
     var after = before
-    after.revision += 1
+    after.revision = max(after.revision + 1, transaction.revisionMin)
     var changed: Set<String> = []
     for put in transaction.puts {
       let name = MetadataPage.name(of: put.key)
