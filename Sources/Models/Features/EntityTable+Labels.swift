@@ -43,8 +43,8 @@ extension EntityTable {
     let layout = plans[header.pointee.planSlot].unsafelyUnwrapped
     guard placeForLabel(Ring(header, layout), layout) != nil else { return false }
     slab.touch(number, epoch: epoch)
-    if let walk { walk.keep(number, header) }
-    if header.pointee.planSlot != planSlot { migrate(header) }
+    if let walk { walk.keep(number, header, summaries[number]) }
+    if header.pointee.planSlot != planSlot { migrate(number, header) }
     let ring = Ring(header, plan)
     guard let place = placeForLabel(ring, plan) else { return false }
     if let known = Self.label(ring, plan, place), known.version >= label.version { return false }
