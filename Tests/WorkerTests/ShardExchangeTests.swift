@@ -166,6 +166,7 @@ import Wire
     let retry = try rig.rig.submit([row])
     let other = try rig.rig.submit([ShardRig.transaction("other", card: "c1")])
     rig.settle(losing: { _ in true })
+    rig.rig.sync()
     #expect(!rig.shard.output.completed.contains(retry) && rig.shard.output.completed.contains(other))
     rig.tick(after: Shard.entityDeadline)
     rig.settle(losing: { _ in true })
