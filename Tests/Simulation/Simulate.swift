@@ -107,7 +107,8 @@ enum Simulate {
       let list = faults.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key.rawValue) \($0.value)" }.joined(separator: ", ")
       return "\(steps) steps, \(transactions) transactions, \(answers) answers, \(failovers) failovers, \(shrinks) shrinks, "
         + "\(expansions) expansions, \(stripped) disks replaced, \(stops) stops, \(successions) splits and merges (\(abandoned) given up), "
-        + "\(leaderships) coordinators elected, \(contributions) contributions (\(degraded) decisions without some of them), \(labels) labels; faults: \(list)"
+        + "\(leaderships) coordinators elected, \(contributions) contributions (\(degraded) decisions without some of them), "
+        + "\(labels) labels; faults: \(list)"
     }
   }
 

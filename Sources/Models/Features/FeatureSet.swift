@@ -35,7 +35,8 @@ import Wire
 /// different ones.
 ///
 /// Aggregates: count, sum, mean, min, max, stddev, zscore (of the amount), distinct, is_new, seconds_since_last, last,
-/// changed, field, ratio, hour, day_of_week, weekend, night, distance, speed, fraud_count, fraud_share. Windows and lags run from `1s` to `90d`.
+/// changed, field, ratio, hour, day_of_week, weekend, night, distance, speed, fraud_count, fraud_share. Windows and lags
+/// run from `1s` to `90d`.
 ///
 /// Semantics: a window holds the events with time in `(t - lag - w, t - lag]`, where t is the transaction's own event
 /// time. The transaction itself is such an event: with lag 0 it counts in its own features. Of events with the same
