@@ -30,7 +30,55 @@ struct WindowsBench: ParsableCommand {
       let features = try FeatureSet.parse(yaml: yaml, schema: .standard)
       figures.append(Figure(set.name, time(features), "ns", digits: 0, goal: set.goal.map { .atMost($0) }))
     }
+    figures += try hot()
     Figure.print(figures)
+    return figures
+  }
+
+  /// A merchant with twenty transactions a second, of which 4,096 are kept one by one and the others by minutes.
+  private func hot() throws -> [Figure] {
+    let sets = [
+      ("hot, by minutes: count, sum and mean over 1h and 24h", ["count", "sum", "mean"].flatMap { aggregate in
+        ["1h", "24h"].map { "name: \(aggregate)_\($0), aggregate: \(aggregate), window: \($0), resolution: 1m" }
+      }),
+      ("hot, by minutes: maximum over 24h", ["name: max, aggregate: max, window: 24h, resolution: 1m"]),
+      ("hot, by minutes: distinct devices over 24h", ["name: n, aggregate: distinct, of: device, window: 24h, resolution: 1m"]),
+    ]
+    var figures: [Figure] = []
+    for (name, features) in sets {
+      let yaml = "version: 1\nfeatures:\n" + features.map { "  - {\($0)}\n" }.joined()
+      var table = EntityTable(features: try FeatureSet.parse(yaml: yaml, schema: .standard))
+      var row = [Double](repeating: 0, count: features.count)
+      var builder = TransactionBuilder()
+      builder.currency = .euro
+      builder.id = [1]
+      builder.card = Array("m_00000001".utf8)
+      builder.amount = 1_000
+      builder.device = [UInt8](repeating: 0, count: 8)
+      var record: [UInt8] = []
+      builder.append(to: &record)
+      let key = TransactionView(trusted: record.span.bytes).keyHash
+      // The device stands last but for the address, which there is none of.
+      let device = record.count - 8
+      var time = BenchBundle.start
+      var number: UInt64 = 0
+      let rounds = (0..<5).map { _ in
+        ProcessTimes.cpuSeconds {
+          for _ in 0..<100_000 {
+            time += 50
+            number += 1
+            record.withUnsafeMutableBytes {
+              $0.storeBytes(of: time.littleEndian, toByteOffset: 8, as: Int64.self)
+              $0.storeBytes(of: number, toByteOffset: device, as: UInt64.self)
+            }
+            let view = TransactionView(trusted: record.span.bytes)
+            _ = row.withUnsafeMutableBufferPointer { table.observe(view, keyHash: key, into: $0) }
+          }
+        } * 1e9 / 100_000
+      }
+      figures.append(Figure(name, median(Array(rounds.dropFirst())), "ns", digits: 0))
+      figures.append(Figure("memory of it after 500,000 events", Double(table.memoryBytes) / 1024, "KiB", digits: 0))
+    }
     return figures
   }
 

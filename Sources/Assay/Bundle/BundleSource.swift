@@ -76,6 +76,10 @@ struct BundleSource {
       "bundle      \(bundle.name), id \(bundle.id), \(NumberText.bytes(contents.count)) in \(archive.files.count) files",
       "features    \(bundle.features.count): \(Self.shown(bundle.features.names))",
     ]
+    for feature in bundle.features.features {
+      guard let error = feature.errorBound else { continue }
+      lines.append("            \(feature.name): beyond \(bundle.features.eventsPerEntityMax) events of an entity, \(error)")
+    }
     if let model = bundle.model {
       let nodes = model.ensemble.trees.reduce(0) { $0 + $1.nodes.count }
       lines.append(

@@ -3,8 +3,9 @@ import Wire
 /// One entity in a snapshot: its block without slack, as its plan lays it out (`Ring`, `EntityLayout`).
 ///
 /// ```
-/// u8 entity kind  u8 token length  u8 slot of the layout  u8 flags: 1 wide, 2 truncated  u16 events (1...8,192)  u16 0
+/// u8 entity kind  u8 token length  u8 slot of the layout  u8 flags: 1 wide, 2 truncated, 4 with a summary  u16 events (1...8,192)  u16 0
 /// block: base time i64 | running state | token | pad to 8 | bitmaps | hashed columns | times | amounts | codes
+/// u32 length of the summary, the summary (`EntitySummary`): with that flag alone
 /// ```
 /// A build that lays blocks out like this copies it as it is; any other takes token and events out of it and derives the rest.
 struct EntityRecord {
@@ -14,6 +15,7 @@ struct EntityRecord {
   var slot: Int
   var isWide: Bool
   var isTruncated: Bool
+  var hasSummary: Bool
   var events: Int
 
   init(_ bytes: UnsafeRawBufferPointer, at start: Int, kind: EntityKind) throws(WireError) {
@@ -23,8 +25,9 @@ struct EntityRecord {
     slot = byte(2)
     isWide = byte(3) & 1 != 0
     isTruncated = byte(3) & 2 != 0
+    hasSummary = byte(3) & 4 != 0
     events = byte(4) | byte(5) << 8
-    guard byte(0) == Int(kind.rawValue), (1...TransactionView.tokenLengthMax).contains(tokenLength), byte(3) < 4,
+    guard byte(0) == Int(kind.rawValue), (1...TransactionView.tokenLengthMax).contains(tokenLength), byte(3) < 8,
       slot < EntitySlab.planSlots, (1...FeatureSet.eventsPerEntityLimit).contains(events), byte(6) == 0, byte(7) == 0
     else { throw .invalid(at: start, "this is no entity record") }
   }
@@ -46,9 +49,9 @@ public struct EntityRecordWriter: ~Copyable {
 
   /// Appends each entity's record to `out`; `written` is told after each, so that it may empty it.
   public mutating func write(_ images: EntityImages, to out: inout [UInt8], written: (inout [UInt8]) -> Void) {
-    images.forEach { header, plan in
-      digest!.add(header, laidOutBy: plan)
-      append(header, plan, to: &out)
+    images.forEach { header, plan, summary in
+      digest!.add(header, laidOutBy: plan, summary)
+      append(header, plan, summary, to: &out)
       count += 1
       written(&out)
     }
@@ -57,7 +60,9 @@ public struct EntityRecordWriter: ~Copyable {
   /// Of all entities, once each has been written.
   public func stateDigest() -> StateDigest { digest!.finish(completeSince: facts.completeSince) }
 
-  private mutating func append(_ header: UnsafeMutablePointer<EntityHeader>, _ plan: FeaturePlan, to out: inout [UInt8]) {
+  private mutating func append(
+    _ header: UnsafeMutablePointer<EntityHeader>, _ plan: FeaturePlan, _ summary: EntitySummary?, to out: inout [UInt8]
+  ) {
     let source = Ring(header, plan)
     let tokenLength = Int(header.pointee.tokenLength)
     let size = plan.blockSize(capacity: source.count, tokenLength: tokenLength, isWide: source.isWide)
@@ -83,11 +88,16 @@ public struct EntityRecordWriter: ~Copyable {
     out.append(plan.kind.rawValue)
     out.append(UInt8(tokenLength))
     out.append(UInt8(header.pointee.planSlot))
-    out.append((source.isWide ? 1 : 0) | (header.pointee.isTruncated ? 2 : 0))
+    out.append((source.isWide ? 1 : 0) | (header.pointee.isTruncated ? 2 : 0) | (summary != nil ? 4 : 0))
     out.append(UInt8(truncatingIfNeeded: source.count))
     out.append(UInt8(truncatingIfNeeded: source.count >> 8))
     out.append(0)
     out.append(0)
     out.append(contentsOf: UnsafeRawBufferPointer(start: block, count: size))
+    guard let summary else { return }
+    var encoded = WireWriter()
+    summary.write(to: &encoded)
+    for shift in [0, 8, 16, 24] { out.append(UInt8(truncatingIfNeeded: encoded.bytes.count >> shift)) }
+    out += encoded.bytes
   }
 }

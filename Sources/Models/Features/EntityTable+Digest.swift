@@ -22,7 +22,7 @@ extension EntityTable {
     var digest = EntityDigest(plan)
     for number in 0..<slab.count {
       let header = slab.header(number)
-      digest.add(header, laidOutBy: plans[header.pointee.planSlot]!)
+      digest.add(header, laidOutBy: plans[header.pointee.planSlot]!, summaries[number])
     }
     return digest.finish(completeSince: completeSince)
   }
@@ -38,10 +38,13 @@ struct EntityDigest {
 
   init(_ plan: FeaturePlan) { self.plan = plan }
 
-  mutating func add(_ header: UnsafeMutablePointer<EntityHeader>, laidOutBy layout: FeaturePlan) {
-    let hash = withUnsafeTemporaryAllocation(byteCount: 8 * (2 + EventField.count), alignment: 8) { row in
+  mutating func add(_ header: UnsafeMutablePointer<EntityHeader>, laidOutBy layout: FeaturePlan, _ summary: EntitySummary?) {
+    var hash = withUnsafeTemporaryAllocation(byteCount: 8 * (2 + EventField.count), alignment: 8) { row in
       Self.hash(header, layout, plan, row)
     }
+    // As it is once the entity has been laid out by the current plan.
+    let kept = layout === plan ? summary : EntityTable.summary(summary, Ring(header, layout), laidOutBy: layout, under: plan)
+    if let kept { hash = hash ^ kept.digest &* 0x9E37_79B9_7F4A_7C15 }
     high &+= hash
     low &+= hash &* hash &* 0xA076_1D64_78BD_642F &+ (hash >> 29 ^ hash)
     count += 1

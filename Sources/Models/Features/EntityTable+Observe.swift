@@ -23,14 +23,14 @@ extension EntityTable {
     }
     slab.touch(number, epoch: epoch)
     let header = slab.header(number)
-    if let walk { walk.keep(number, header) }
-    if header.pointee.planSlot != planSlot { migrate(header) }
+    if let walk { walk.keep(number, header, summaries[number]) }
+    if header.pointee.planSlot != planSlot { migrate(number, header) }
 
     let ring = Ring(header, plan)
     if ring.isEmpty || event.time >= ring.time(ring.end - 1) {
-      observeInOrder(ring, plan, vector)
+      observeInOrder(number, ring, plan, vector)
     } else {
-      result.formUnion(observeOutOfOrder(ring, plan, vector))
+      result.formUnion(observeOutOfOrder(number, ring, plan, vector))
     }
     if !plan.extraSteps.isEmpty { extraSteps(t, plan, vector) }
     if !plan.calendarSteps.isEmpty { calendarSteps(t, plan, vector) }
@@ -40,7 +40,9 @@ extension EntityTable {
     // Events were dropped before the oldest one that is left: windows that reach further back lack them.
     if header.pointee.isTruncated {
       let ring = Ring(header, plan)
-      if ring.time(ring.start) > event.time &- plan.reachMax { result.insert(.truncated) }
+      if ring.time(ring.start) > event.time &- plan.exactReachMax { result.insert(.truncated) }
+      // Features with a resolution lack only what was dropped before they were asked for.
+      if plan.coarse != nil, summaries[number]?.missingUntil ?? .max > event.time &- plan.reachMax { result.insert(.truncated) }
     }
     if completeSince == .max { completeSince = event.time }
     if event.time > newestTime { newestTime = event.time }
@@ -50,12 +52,15 @@ extension EntityTable {
 
   /// The transaction is the newest event of its card (ties included).
   @inline(__always)
-  private mutating func observeInOrder(_ found: Ring, _ plan: FeaturePlan, _ out: UnsafeMutablePointer<Double>) {
+  private mutating func observeInOrder(
+    _ number: Int, _ found: Ring, _ plan: FeaturePlan, _ out: UnsafeMutablePointer<Double>
+  ) {
     var ring = found
     ring.previousSteps(event, plan, out)
     ring.advance(to: event.time, plan)
-    if ring.evict(newest: event.time, plan) { ring.header.pointee.isTruncated = false }
+    if ring.evict(newest: event.time, plan) { endTruncation(number, ring) }
     if ring.count == plan.eventsMax {
+      summarizeOldest(number, ring, plan)
       ring.dropOldest(plan)
       ring.header.pointee.isTruncated = true
     }
@@ -63,11 +68,15 @@ extension EntityTable {
     ring.append(event, plan, scratch.replaced)
     ring.store()
     ring.windowSteps(event, plan, scratch.replaced, out)
+    if plan.coarse != nil, ring.header.pointee.isTruncated {
+      seeEvent(number, newest: event.time, plan)
+      coarseSteps(number, ring, plan, out)
+    }
   }
 
   /// W2: computed at its own time; within the allowed lateness it is inserted at its place.
   private mutating func observeOutOfOrder(
-    _ found: Ring, _ plan: FeaturePlan, _ out: UnsafeMutablePointer<Double>
+    _ number: Int, _ found: Ring, _ plan: FeaturePlan, _ out: UnsafeMutablePointer<Double>
   ) -> Observation {
     var ring = found
     for (number, filter) in plan.filters.enumerated() {
@@ -76,6 +85,7 @@ extension EntityTable {
     }
     var position = ring.firstIndex(after: event.time)
     ring.stepsOutOfOrder(event, position: position, plan, scratch.matches, &seen, out)
+    if plan.coarse != nil, ring.header.pointee.isTruncated { coarseStepsOutOfOrder(number, ring, position: position, plan, out) }
 
     let newest = ring.time(ring.end - 1)
     guard event.time >= newest - plan.allowedLateness else {
@@ -84,9 +94,14 @@ extension EntityTable {
     }
     outOfOrderCount += 1
     if ring.count == plan.eventsMax {
-      ring.header.pointee.isTruncated = true
       // As the oldest of too many it would be dropped at once.
-      if position == ring.start { return .outOfOrder }
+      let isOldest = position == ring.start
+      if isOldest { summarizeEvent(number, ring, plan) } else { summarizeOldest(number, ring, plan) }
+      ring.header.pointee.isTruncated = true
+      if isOldest {
+        seeEvent(number, newest: newest, plan)
+        return .outOfOrder
+      }
       ring.dropOldest(plan)
     }
     if ring.end == ring.capacity || !ring.fits(time: event.time, amount: event.amount) {
@@ -95,9 +110,16 @@ extension EntityTable {
       position -= before - ring.start
     }
     ring.insert(event, at: position, plan)
-    if ring.evict(newest: newest, plan) { ring.header.pointee.isTruncated = false }
+    if plan.coarse != nil, ring.header.pointee.isTruncated { seeEvent(number, newest: newest, plan) }
+    if ring.evict(newest: newest, plan) { endTruncation(number, ring) }
     ring.store()
     return .outOfOrder
+  }
+
+  /// All that was dropped has left the windows.
+  private mutating func endTruncation(_ number: Int, _ ring: Ring) {
+    ring.header.pointee.isTruncated = false
+    if !summaries.isEmpty { summaries[number] = nil }
   }
 
   // MARK: Room

@@ -33,16 +33,18 @@ extension EntityTable {
   mutating func migrateAll() {
     for number in 0..<slab.count where slab.header(number).pointee.planSlot != planSlot {
       slab.touch(number, epoch: epoch)
-      if let walk { walk.keep(number, slab.header(number)) }
-      migrate(slab.header(number))
+      if let walk { walk.keep(number, slab.header(number), summaries[number]) }
+      migrate(number, slab.header(number))
     }
   }
 
   /// Lays an entity of an older plan out by the current one.
-  mutating func migrate(_ header: UnsafeMutablePointer<EntityHeader>) {
+  mutating func migrate(_ number: Int, _ header: UnsafeMutablePointer<EntityHeader>) {
     let old = header.pointee
     let oldPlan = plans[old.planSlot]!
     var source = Ring(header, oldPlan)
+    let summary = Self.summary(summaries[number], source, laidOutBy: oldPlan, under: plan)
+    if summary != nil || !summaries.isEmpty { summaries[number] = summary }
     let isTruncated = trim(&source)
 
     var next = old

@@ -32,11 +32,23 @@ extension EntityTable {
       }
       let block = UnsafeRawBufferPointer(rebasing: records[at + EntityRecord.headerSize..<at + EntityRecord.headerSize + size])
       at += EntityRecord.headerSize + size
+      let summary = try record.hasSummary ? Self.summary(records, &at, plan) : nil
       let token = UnsafeRawBufferPointer(rebasing: block[layout.stateSize..<layout.stateSize + record.tokenLength])
       let hash = KeyHash(hash64(token, seed: UInt64(plan.kind.rawValue)))
       guard keep(hash) else { continue }
       try add(record, block, token, hash, plan, layout)
+      if let summary { summaries[slab.count - 1] = summary }
     }
+  }
+
+  private static func summary(_ records: UnsafeRawBufferPointer, _ at: inout Int, _ plan: FeaturePlan) throws(WireError) -> EntitySummary {
+    guard let coarse = plan.coarse else { throw .invalid(at: at, "a summary of features without a resolution") }
+    guard records.count - at >= 4 else { throw .truncated(at: at, needed: 4 - (records.count - at)) }
+    let length = Int(UInt32(littleEndian: records.loadUnaligned(fromByteOffset: at, as: UInt32.self)))
+    at += 4
+    guard records.count - at >= length else { throw .truncated(at: at, needed: length - (records.count - at)) }
+    defer { at += length }
+    return try EntitySummary(reading: RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: records[at..<at + length])), coarse)
   }
 
   private mutating func add(

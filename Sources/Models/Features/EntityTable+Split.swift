@@ -16,7 +16,10 @@ extension EntityTable {
     for number in 0..<slab.count {
       let header = slab.header(number)
       let key = Self.key(header, plans[header.pointee.planSlot].unsafelyUnwrapped)
-      if range.contains(key) { part.copy(header.pointee, key) }
+      if range.contains(key) {
+        part.copy(header.pointee, key)
+        if let summary = summaries[number] { part.summaries[part.slab.count - 1] = summary }
+      }
     }
     for slot in part.plans.indices where slot != planSlot && part.entitiesOfPlan[slot] == 0 { part.plans[slot] = nil }
     return part
@@ -35,6 +38,7 @@ extension EntityTable {
       var moved = header.pointee
       moved.planSlot = planSlot
       copy(moved, Self.key(header, other.plan))
+      if let summary = other.summaries[number] { summaries[slab.count - 1] = summary }
     }
     if other.completeSince < .max {
       completeSince = completeSince < .max ? max(completeSince, other.completeSince) : other.completeSince

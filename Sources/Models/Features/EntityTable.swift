@@ -24,6 +24,8 @@ public struct EntityTable: ~Copyable, @unchecked Sendable {
   var event = IncomingEvent()
   var scratch: ObserveScratch
   var seen = ValueSet()
+  /// By entity: what is known of events that its ring has dropped too early.
+  var summaries: [Int: EntitySummary] = [:]
   /// A snapshot under way: whatever changes is copied first (C1).
   var walk: EntityWalk?
   /// How the records of a snapshot are laid out, by slot, while a table is restored.
@@ -57,7 +59,9 @@ public struct EntityTable: ~Copyable, @unchecked Sendable {
   public var count: Int { slab.count }
 
   /// Bytes allocated for the state, with the allocator's overhead: blocks, headers, index and the scratch of scans.
-  public var memoryBytes: Int { blockBytes + slab.memoryBytes + index.memoryBytes + seen.memoryBytes }
+  public var memoryBytes: Int {
+    blockBytes + slab.memoryBytes + index.memoryBytes + seen.memoryBytes + summaries.reduce(0) { $0 + $1.value.memoryBytes }
+  }
 
   // MARK: Copy-on-write marks
 

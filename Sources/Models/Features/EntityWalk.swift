@@ -26,20 +26,20 @@ final class EntityWalk {
   deinit { copied.deallocate() }
 
   /// Before entity `number` changes.
-  @inline(__always) func keep(_ number: Int, _ header: UnsafeMutablePointer<EntityHeader>) {
+  @inline(__always) func keep(_ number: Int, _ header: UnsafeMutablePointer<EntityHeader>, _ summary: EntitySummary?) {
     guard number < count, number >= next, !Bitmap(words: copied)[number] else { return }
     Bitmap(words: copied)[number] = true
-    early.append(header.pointee)
+    early.append(header.pointee, summary)
   }
 
   /// Goes on until `bytes` have been copied or `entities` looked at; takes with it what was copied early.
-  func advance(bytes: Int, entities: Int, _ slab: borrowing EntitySlab) -> EntityImages {
+  func advance(bytes: Int, entities: Int, _ slab: borrowing EntitySlab, _ summaries: [Int: EntitySummary]) -> EntityImages {
     let images = early
     early = EntityImages(layouts)
     let end = min(count, next + entities)
     while next < end, images.byteCount < bytes {
       if next + 8 < end { assay_prefetch(slab.header(next + 8).pointee.block) }
-      if !Bitmap(words: copied)[next] { images.append(slab.header(next).pointee) }
+      if !Bitmap(words: copied)[next] { images.append(slab.header(next).pointee, summaries[next]) }
       next += 1
     }
     images.isLast = next == count
@@ -59,12 +59,15 @@ public final class EntityImages: @unchecked Sendable {
   let layouts: [FeaturePlan?]
   private var memory = UnsafeMutableRawPointer.allocate(byteCount: 0, alignment: 16)
   private var capacity = 0
+  /// By the images' numbers.
+  private var summaries: [Int: EntitySummary] = [:]
 
   init(_ layouts: [FeaturePlan?]) { self.layouts = layouts }
 
   deinit { memory.deallocate() }
 
-  func append(_ header: EntityHeader) {
+  func append(_ header: EntityHeader, _ summary: EntitySummary?) {
+    if let summary { summaries[count] = summary }
     let size = layouts[header.planSlot]!.blockSize(
       capacity: Int(header.capacity), tokenLength: Int(header.tokenLength), isWide: header.isWide)
     let span = (MemoryLayout<EntityHeader>.stride + size + 7) & ~7
@@ -84,15 +87,17 @@ public final class EntityImages: @unchecked Sendable {
   }
 
   /// Each entity in the order of copying; its header points at the copy.
-  func forEach(_ body: (UnsafeMutablePointer<EntityHeader>, FeaturePlan) -> Void) {
+  func forEach(_ body: (UnsafeMutablePointer<EntityHeader>, FeaturePlan, EntitySummary?) -> Void) {
     var at = 0
+    var number = 0
     while at < byteCount {
       let header = (memory + at).assumingMemoryBound(to: EntityHeader.self)
       header.pointee.block = memory + at + MemoryLayout<EntityHeader>.stride
       let plan = layouts[header.pointee.planSlot]!
       let size = plan.blockSize(
         capacity: Int(header.pointee.capacity), tokenLength: Int(header.pointee.tokenLength), isWide: header.pointee.isWide)
-      body(header, plan)
+      body(header, plan, summaries[number])
+      number += 1
       at += (MemoryLayout<EntityHeader>.stride + size + 7) & ~7
     }
   }
@@ -112,7 +117,7 @@ extension EntityTable {
   /// `isFollowed`, the last of them are not said to be the last: those of another table come behind.
   public mutating func walkOn(bytes: Int, entities: Int = 1024, isFollowed: Bool = false) -> EntityImages? {
     guard let walk else { return nil }
-    let images = walk.advance(bytes: bytes, entities: entities, slab)
+    let images = walk.advance(bytes: bytes, entities: entities, slab, summaries)
     if images.isLast { self.walk = nil }
     if isFollowed { images.isLast = false }
     return images

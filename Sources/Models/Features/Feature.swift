@@ -20,12 +20,19 @@ public struct Window: Sendable, Hashable {
   public static var lengthMax: Int64 { 90 * 86_400_000 }
   public let length: Int64
   public let lag: Int64
+  /// ms. What a hot entity's ring has dropped counts by stretches of this length, which begin at its multiples; nil: it does not
+  /// count, and the decision is flagged. As long as the ring has the whole window, it changes nothing.
+  ///
+  /// Error: of dropped events alone, both edges of the window lie up to `resolution` too late. A distinct count is an estimate then
+  /// (standard error 2.3 %, `DistinctSketch`), and that of a transaction older than its entity's newest counts later values, too.
+  public let resolution: Int64?
 
-  public init(length: Int64, lag: Int64 = 0) {
+  public init(length: Int64, lag: Int64 = 0, resolution: Int64? = nil) {
     precondition(
       length > 0 && length <= Self.lengthMax && lag >= 0 && lag <= Self.lengthMax, "a window of up to 90 days")
     self.length = length
     self.lag = lag
+    self.resolution = resolution
   }
 
   /// How far back from t the window reaches, ms.
@@ -102,6 +109,33 @@ extension Aggregate {
     case .isNew(let field, _), .last(let field), .changed(let field), .own(.code(let field)): [field]
     case .distance(_, let place), .speed(_, let place): [place]
     case .lastAmount, .own, .calendar, .ratio: []
+    }
+  }
+}
+
+extension Aggregate {
+  /// How far back its window reaches into events that are kept one by one; 0 for one with a resolution.
+  var exactReach: Int64 {
+    switch self {
+    case .statistic(_, let window, _), .distinct(_, let window, _), .isNew(_, let window):
+      window.resolution == nil ? window.reach : 0
+    case .secondsSinceLast(let length?, _?), .distance(let length, _), .speed(let length, _): length
+    case .secondsSinceLast, .last, .lastAmount, .changed, .own, .calendar, .ratio: 0
+    }
+  }
+}
+
+extension Feature {
+  /// What may be wrong with its value for an entity with more events than are kept one by one (W1); nil without a resolution.
+  public var errorBound: String? {
+    switch aggregate {
+    case .statistic(_, let window, _):
+      window.resolution.map { "both edges of the window lie up to \(DurationText.text(milliseconds: $0)) too late for older ones" }
+    case .distinct(_, let window, _):
+      window.resolution.map {
+        "an estimate with a standard error of 2.3 %, of a window that is up to \(DurationText.text(milliseconds: $0)) shorter"
+      }
+    default: nil
     }
   }
 }

@@ -92,6 +92,8 @@ struct PlanDraft {
     edgeKeys.firstIndex(of: EdgeKey(lag: window.lag, reach: window.reach))!
   }
 
+  func filterIndex(_ filter: EventFilter?) -> Int { self.filter(filter) }
+
   private func filter(_ filter: EventFilter?) -> Int { filter.map { filterKeys.firstIndex(of: $0)! } ?? -1 }
 
   private mutating func collectNeeds(_ aggregate: Aggregate) {

@@ -143,6 +143,10 @@ final class FeaturePlan {
   let wideEventSize: Int
   /// How far back any window reaches, ms, and how long events are kept for it and for lateness.
   let reachMax: Int64
+  /// The same of features without a resolution; before all times where there are none that ask the ring.
+  let exactReachMax: Int64
+  /// nil where no feature has one.
+  let coarse: CoarsePlan?
   let allowedLateness: Int64
   let eventsMax: Int
   /// Computed once; asked for each entity of a snapshot.
@@ -179,6 +183,10 @@ final class FeaturePlan {
     narrowEventSize = draft.narrowEventSize
     wideEventSize = draft.wideEventSize
     reachMax = draft.reachMax
+    let coarse = CoarsePlan(features, draft.windowSteps) { draft.filterIndex($0) }
+    self.coarse = coarse
+    let asksRing = draft.windowSteps.count > coarse?.steps.count ?? 0 || !draft.previousSteps.isEmpty
+    exactReachMax = coarse == nil || asksRing ? features.features.reduce(0) { max($0, $1.aggregate.exactReach) } : -(1 << 60)
     eventsMax = features.eventsPerEntityMax
   }
 

@@ -28,7 +28,7 @@ extension FeatureSet {
       }
       let nodes = try top.required("features").list(countMax: featureCountMax)
       guard !nodes.isEmpty else { throw root.error("declares no feature") }
-      var parser = FeatureParser(schema: schema, zones: zones, geo: geo, retention: retention ?? nil)
+      var parser = FeatureParser(schema: schema, zones: zones, geo: geo, retention: retention ?? nil, lateness: (lateness ?? nil) ?? allowedLatenessDefault)
       for node in nodes { _ = findings.attempt { () throws(DefinitionError) in try parser.declare(node) } }
       var features: [Feature] = []
       for index in parser.names.indices {
@@ -55,10 +55,12 @@ private struct FeatureParser {
   let zones: ZoneTable
   let geo: FeatureGeo
   let retention: Int64?
+  let lateness: Int64
   private(set) var names: [String] = []
   private var entries: [DefinitionMapping] = []
 
-  init(schema: Schema, zones: ZoneTable, geo: FeatureGeo, retention: Int64?) {
+  init(schema: Schema, zones: ZoneTable, geo: FeatureGeo, retention: Int64?, lateness: Int64) {
+    self.lateness = lateness
     self.schema = schema
     self.zones = zones
     self.geo = geo
@@ -68,7 +70,7 @@ private struct FeatureParser {
   /// Two sets with the same features and other zones decide otherwise; without such features, zones don't matter.
   var usesZones: Bool { entries.contains { $0["zone"] != nil || $0["zone_of"] != nil } }
 
-  private static let keys = ["name", "entity", "aggregate", "of", "by", "window", "lag", "where", "zone", "zone_of", "from", "to"]
+  private static let keys = ["name", "entity", "aggregate", "of", "by", "window", "lag", "where", "zone", "zone_of", "from", "to", "resolution"]
 
   mutating func declare(_ node: DefinitionNode) throws(DefinitionError) {
     let entry = try node.mapping(known: Self.keys)
@@ -101,7 +103,7 @@ private struct FeatureParser {
     let word = try node.text
     switch word {
     case "count", "sum", "mean", "min", "max", "stddev", "zscore":
-      try allow(["window", "lag", "where", "of"], in: entry, aggregate: word)
+      try allow(["window", "lag", "where", "of", "resolution"], in: entry, aggregate: word)
       if let of = entry["of"], try of.text != "amount" {
         throw of.error("'\(word)' is of the amount", suggestion: "Leave 'of' out.")
       }
@@ -111,8 +113,12 @@ private struct FeatureParser {
       ]
       return .statistic(try node.word(table, kind: "aggregate"), try window(entry), try filter(entry))
     case "distinct":
-      try allow(["of", "window", "lag", "where"], in: entry, aggregate: word)
-      return .distinct(try field(entry), try window(entry), try filter(entry))
+      try allow(["of", "window", "lag", "where", "resolution"], in: entry, aggregate: word)
+      let window = try window(entry)
+      if let node = entry["resolution"], window.lag > 0 {
+        throw node.error("a distinct count with a lag has no resolution", suggestion: "Leave 'lag' or 'resolution' out.")
+      }
+      return .distinct(try field(entry), window, try filter(entry))
     case "is_new":
       try allow(["of", "window"], in: entry, aggregate: word)
       return .isNew(try field(entry), try window(entry))
@@ -165,9 +171,23 @@ private struct FeatureParser {
   private func window(_ entry: DefinitionMapping) throws(DefinitionError) -> Window {
     let node = try entry.required("window")
     let length = try Self.length(node)
-    let window = Window(length: length, lag: try entry["lag"]?.duration(in: 0...Window.lengthMax) ?? 0)
+    let lag = try entry["lag"]?.duration(in: 0...Window.lengthMax) ?? 0
+    let window = Window(length: length, lag: lag, resolution: try resolution(entry, reach: length + lag))
     try checkRetention(window.reach, node)
     return window
+  }
+
+  private func resolution(_ entry: DefinitionMapping, reach: Int64) throws(DefinitionError) -> Int64? {
+    guard let node = entry["resolution"] else { return nil }
+    let resolution = try node.duration(in: 1_000...86_400_000)
+    let stretches = (reach + lateness) / resolution
+    guard stretches <= CoarsePlan.stretchesMax else {
+      throw node.error(
+        "the window and the allowed lateness have \(stretches) stretches of \(DurationText.text(milliseconds: resolution)); "
+          + "at most \(CoarsePlan.stretchesMax) are kept",
+        suggestion: "Take a coarser resolution.")
+    }
+    return resolution
   }
 
   private func checkRetention(_ reach: Int64, _ node: DefinitionNode) throws(DefinitionError) {
