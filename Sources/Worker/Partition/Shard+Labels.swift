@@ -38,6 +38,8 @@ extension Shard {
     guard partition.replica.isServing, let bundle = state.bundle else { return refuse(rows, request, .unavailable) }
     guard state.seal == nil, partition.pause == nil, now >= partition.drainsUntil else { return refuse(rows, request, .sealed) }
     guard state.home.bytes < HomeLedger.bytesMax / 2 else { return refuse(rows, request, .busy) }
+    // Before anything is in the ledger that has not committed: a new one takes all of it for committed.
+    let exchange = bundle.parts.labelSlots.isEmpty ? nil : exchange(of: partition, now: now)
     let base = partition.replica.log.end
     let onTheirWay = onTheirWay(state, bundle)
     var record = LabelsRecord(rows: [])
@@ -76,17 +78,16 @@ extension Shard {
       }
     }
     guard isAnswered else { return }
-    log(record, partition, bundle, request, requestID, now: now)
+    log(record, partition, exchange, request, requestID, now: now)
   }
 
   private func log(
-    _ record: LabelsRecord, _ partition: Partition, _ bundle: Bundle, _ request: Request, _ id: RequestID, now: Int64
+    _ record: LabelsRecord, _ partition: Partition, _ exchange: PartitionExchange?, _ request: Request, _ id: RequestID, now: Int64
   ) {
     let state = partition.state
     state.advance(to: state.nextLoggedTime(now: now + wallOffset))
     let base = partition.replica.log.end
-    if !bundle.parts.labelSlots.isEmpty {
-      let exchange = exchange(of: partition, now: now)
+    if let exchange {
       exchange.home.bundles = state.bundles.map(\.id)
       for row in record.rows.indices {
         if let intake = state.home.intake(base + row) { exchange.home.took(intake) }
