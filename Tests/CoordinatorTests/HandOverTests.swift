@@ -56,6 +56,34 @@ import Wire
     #expect(record == before)
   }
 
+  @Test func `what a worker with a full disk leads is handed over to one with room, and not handed back before it has room again`() throws {
+    let cluster = TestCluster(workers: 3)
+    let before = cluster.record
+    #expect(cluster.primaryName == "w1")
+    cluster.full = ["w2"]
+    cluster.pass(1_000, beating: ["w1", "w2", "w3"])
+    #expect(cluster.record == before)
+    cluster.full = ["w1", "w2"]
+    cluster.pass(2_000, beating: ["w1", "w2", "w3"])
+    #expect(cluster.primaryName == "w3" && cluster.isr == ["w1", "w2", "w3"] && cluster.record.epoch == before.epoch.next)
+    #expect(cluster.core.status(cluster.now).waitingFor.contains { $0.contains("w1's disk is full") })
+    cluster.pass(15_000, beating: ["w1", "w2", "w3"])
+    #expect(cluster.primaryName == "w3")
+    cluster.full = []
+    cluster.pass(15_000, beating: ["w1", "w2", "w3"])
+    #expect(cluster.primaryName == "w1")
+  }
+
+  @Test func `where all disks are full everything stays as it is`() {
+    let cluster = TestCluster(workers: 3)
+    let before = cluster.record
+    cluster.full = ["w2", "w3"]
+    cluster.pass(1_000, beating: ["w1", "w2", "w3"])
+    cluster.full = ["w1", "w2", "w3"]
+    cluster.pass(5_000, beating: ["w1", "w2", "w3"])
+    #expect(cluster.record == before)
+  }
+
   @Test func `a primary that does not answer is told to go on`() throws {
     let cluster = cluster()
     cluster.start(.handOver(PartitionID(1), to: cluster.node("w2")))

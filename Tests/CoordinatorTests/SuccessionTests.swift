@@ -97,6 +97,30 @@ import Wire
     #expect(ids(cluster) == [4, 5])
   }
 
+  @Test func `whoever reminds of a split that came to nothing is told so once in a while, and not as fast as it answers`() throws {
+    let (cluster, workers) = cluster()
+    workers.silent = ["w3"]
+    let id = try #require(cluster.start(.split(PartitionID(1), at: Self.middle)))
+    workers.answer()
+    let succession = try #require(workers.commands.first).succession
+    cluster.step(.request(SessionID(900), correlation: 6, .abortOperation(id)))
+    workers.pass(500)
+    #expect(cluster.core.state.operation(id)?.state == .aborted)
+    cluster.actions = []
+    func remind() {
+      let report = SuccessionReport(
+        member: cluster.member("w3"), succession: succession,
+        parents: [.init(partition: PartitionID(1), isPrimary: false, isSealed: true, isDelivered: false)], children: [])
+      cluster.step(.request(cluster.sessions["w3"]!, correlation: 0, .succession(report)))
+    }
+    for _ in 0..<50 { remind() }
+    func told() -> Int { cluster.takeActions().count { if case .send(_, _, .succession) = $0 { true } else { false } } }
+    #expect(told() == 1)
+    cluster.pass(1_000, beating: ["w1", "w2", "w3"])
+    remind()
+    #expect(told() == 1, "a command may be lost: it is told again")
+  }
+
   @Test func `nothing is committed before every in-sync replica has its copy and the sinks have the decisions`() {
     let (cluster, workers) = cluster()
     workers.silent = ["w3"]

@@ -17,6 +17,8 @@ final class TestCluster {
   /// Primaries drain at once when they are asked to hand over.
   var answersHandOvers = true
   var nextSession: UInt64 = 1
+  /// Workers whose disks have no room.
+  var full: Set<String> = []
   var sessions: [String: SessionID] = [:]
   let policy: CoordinatorPolicy
 
@@ -112,7 +114,7 @@ final class TestCluster {
     guard let node = core.state.node(named: name), let session = sessions[name] else { return }
     let heartbeat = Heartbeat(
       node: node.id, incarnation: node.incarnation, map: MapVersion(core.state.revision), bundles: bundles,
-      bundleProblem: problem, replicas: replicas)
+      bundleProblem: problem, diskFree: full.contains(name) ? 0 : 1 << 30, replicas: replicas)
     step(.request(session, correlation: 2, .heartbeat(heartbeat)))
   }
 

@@ -170,7 +170,7 @@ final class Nemesis {
   /// others is elected writes other entries in that place.
   private func fork(for long: UInt64) -> Bool {
     guard let truth = cluster.checks.truth, let record = truth.partitions.randomElement(using: &world.random), record.isr.count > 2,
-      let node = record.primary?.node, let primary = host(node), primary.process.isAlive
+      let node = record.primary?.node, let primary = host(node), primary.process.isAlive, !isVolatile || mayLose(primary)
     else { return false }
     let followers = record.isr.map(\.node).filter { $0 != node }.compactMap(host)
     guard let slow = followers.randomElement(using: &world.random) else { return false }
@@ -240,7 +240,8 @@ final class Nemesis {
     if case .removedFromISR(let id, _, _) = event, cluster.plan.scenario == .restores { return forgetShrink(id) }
     guard isLurking else { return }
     switch event {
-    case .primaryChanged(_, _, let node, _): ambush(node)
+    // Who is back is about to be proposed.
+    case .primaryChanged(_, _, let node, _), .nodeRestarted(let node, _, _), .nodeReturned(let node, _): ambush(node)
     case .addedToISR(let id, let node), .removedFromISR(let id, let node, _):
       let primary = cluster.checks.truth?.partition(id)?.primary?.node
       ambush(world.random.below(3) > 0 ? primary ?? node : node)
@@ -322,7 +323,9 @@ final class Nemesis {
     guard let own = truth.node(named: worker.process.name) else { return true }
     // Without the coordinator's store only min_in_sync less one may be lost before an operator has to choose. And where there are more
     // copies than need be in sync, a second loss may hit the last of those that are before the first has been noticed.
-    if isRestorePending || cluster.checks.isRestoring || cluster.plan.settings.replicas > 3 { return lost(besides: worker).isEmpty }
+    if isRestorePending || cluster.checks.isRestoring || cluster.plan.settings.replicas > 3 {
+      guard lost(besides: worker).isEmpty else { return false }
+    }
     return truth.partitions.allSatisfy { record in
       let others = (record.isr + record.eligible).filter { $0.node != own.id }
       return others.contains { member in

@@ -166,6 +166,7 @@ struct Plan {
         workers = 5
         policy.expectedWorkers = 5
         settings.replicas = 4
+        settings.durability = .fsync
         policy.settings = settings
       }
     }

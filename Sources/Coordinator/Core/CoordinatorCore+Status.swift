@@ -47,6 +47,9 @@ extension CoordinatorCore {
     }
     for record in state.nodes {
       if let line = Self.complaint(of: record, healths[record.id]) { lines.append(line) }
+      if fit.contains(record.id), presences[record.id]?.isFull == true {
+        lines.append("\(record.name)'s disk is full: it takes no transactions, and others with room lead what it led")
+      }
     }
     for partition in state.partitions {
       if let line = waitingFor(partition, fit) { lines.append(line) }

@@ -21,6 +21,8 @@ public struct CoordinatorCore: Sendable {
   var watchers: [SessionID: Watcher] = [:]
   /// Of the splits and merges under way.
   var successions: [OperationID: SuccessionProgress] = [:]
+  /// When a worker was last told that nothing comes of an operation.
+  var abandonedTold: [AbandonedTold: Int64] = [:]
   /// What copies were at checkpoints.
   var digests = CheckpointDigests()
   /// Planned hand-overs under way, and those that came to nothing.
@@ -136,6 +138,7 @@ public struct CoordinatorCore: Sendable {
       draft.giveUpDiverged()
       draft.settleHandOvers()
       draft.failOver()
+      draft.relieveFull(policy)
       draft.bootstrap(policy)
       draft.activateCandidate()
       if isReview {

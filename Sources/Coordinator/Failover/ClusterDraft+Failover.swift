@@ -54,7 +54,8 @@ extension ClusterDraft {
         let known = partition.electable(node) ?? (planted(.uncleanElection) ? now.member : nil),
         known.holdsSameData(as: now.member, state.settings.durability) || planted(.electWiped)
       else { return nil }
-      return (reach(of: node, in: partition) < state.settings.minInSync ? 8 : 0) + (liveness.limping.contains(node) ? 4 : 0)
+      return (reach(of: node, in: partition) < state.settings.minInSync ? 8 : 0)
+        + (liveness.limping.contains(node) || liveness.full.contains(node) ? 4 : 0)
         + (partition.isr(node) == nil ? 2 : 0) + (now.draining ? 1 : 0)
     }
     let ranked = partition.replicas.enumerated().compactMap { place, node in

@@ -213,6 +213,8 @@ extension ClusterDraft {
     var stalled: Set<NodeID> = []
     /// Fit, and much slower than the others.
     var limping: Set<NodeID> = []
+    /// Fit, and without room for transactions.
+    var full: Set<NodeID> = []
     /// Fit, and without a way to each other.
     var cuts: Set<NodePair> = []
     /// When each worker last said whom it hears.

@@ -36,6 +36,7 @@ extension CoordinatorCore {
     presences[node]?.isDead = nil
     presences[node]?.heartbeat = heartbeat
     if heartbeat.replicas.isEmpty { presences[node]?.heartbeat?.replicas = before?.heartbeat?.replicas ?? [] }
+    if before?.isFull != presences[node]?.isFull { isReviewDue = true }
     if before?.bundles != presences[node]?.bundles || before?.isSuspect(now: now, policy) == true { isReviewDue = true }
     // A store that was restored may have an older map than the worker's.
     return .heartbeat(HeartbeatAccepted(map: isRestoring ? .none : MapVersion(state.revision)))
@@ -43,6 +44,7 @@ extension CoordinatorCore {
 
   mutating func closed(_ session: SessionID) {
     watchers[session] = nil
+    if !abandonedTold.isEmpty { abandonedTold = abandonedTold.filter { $0.key.session != session } }
     waiting.removeAll { item in
       if case .join = item.request { item.session == session } else { false }
     }
@@ -128,6 +130,7 @@ extension CoordinatorCore {
       liveness.reports[record.id] = presence.heartbeat?.replicas
       if record.state == .alive, presence.isDead == nil, !presence.isSuspect(now: now, policy), !liveness.stalled.contains(record.id) {
         liveness.fit.insert(record.id)
+        if presence.isFull { liveness.full.insert(record.id) }
         let wellSince = max(presence.joinedAt, healths[record.id]?.since ?? .min)
         if now - wellSince >= policy.settleMilliseconds { liveness.settled.insert(record.id) }
       }

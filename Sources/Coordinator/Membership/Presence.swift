@@ -28,5 +28,8 @@ struct Presence: Sendable {
     session == nil || now - lastHeard > policy.suspectMilliseconds
   }
 
+  /// It refuses transactions for want of room on its disk.
+  var isFull: Bool { heartbeat?.diskFree == 0 }
+
   var bundles: Set<BundleID> { Set(heartbeat?.bundles ?? []) }
 }

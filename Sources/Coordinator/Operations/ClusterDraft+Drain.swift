@@ -83,7 +83,9 @@ extension ClusterDraft {
     }
     for partition in leads {
       let known = liveness.handOvers[partition.id]?.successor.node
-      let heirs = heirs(of: partition, besides: node)
+      let able = heirs(of: partition, besides: node)
+      let roomy = able.filter { !liveness.full.contains($0) }
+      let heirs = roomy.isEmpty ? able : roomy
       guard let heir = heirs.first(where: { $0 == known }) ?? heirs.min(by: { counts[$0] ?? 0 < counts[$1] ?? 0 }) else { continue }
       wantHandOver(partition.id, to: heir, policy)
       if wantedHandOvers[partition.id] != nil, known == nil { counts[heir, default: 0] += 1 }

@@ -69,6 +69,16 @@ extension ClusterDraft {
     return leaving
   }
 
+  /// A worker whose disk is full refuses what it leads: others lead it for as long as that lasts, where one with room is in sync.
+  mutating func relieveFull(_ policy: CoordinatorPolicy) {
+    for node in liveness.full.sorted() {
+      let leads = state.partitions.filter { partition in
+        partition.primary?.node == node && heirs(of: partition, besides: node).contains { !liveness.full.contains($0) }
+      }
+      if !leads.isEmpty { handOver(leads, from: node, policy) }
+    }
+  }
+
   // MARK: As an operation
 
   func planHandOver(_ id: PartitionID, to node: NodeID) -> Result<OperationPlan, Failure> {

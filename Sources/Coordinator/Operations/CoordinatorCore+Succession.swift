@@ -1,5 +1,11 @@
 import Wire
 
+/// A worker, by its connection, that reminds of an operation of which nothing has come.
+struct AbandonedTold: Hashable, Sendable {
+  var session: SessionID
+  var operation: OperationID
+}
+
 /// Splits and merges between the coordinator and the workers: commands are sent until the reports say that they have been
 /// carried out.
 extension CoordinatorCore {
@@ -17,6 +23,10 @@ extension CoordinatorCore {
     guard parents.count == report.succession.parents.count, report.succession.children.allSatisfy({ state.partition($0.id) == nil }) else {
       return
     }
+    // The command is answered by a report like this one: without a pause the two would go back and forth as fast as the link does.
+    let told = AbandonedTold(session: session, operation: operation)
+    guard now - (abandonedTold[told] ?? .min / 2) >= policy.successionMilliseconds else { return }
+    abandonedTold[told] = now
     let command = SuccessionCommand(.abort, report.succession, versions: parents.map(\.version))
     actions.append(.send(session, correlation: 0, .succession(command)))
   }

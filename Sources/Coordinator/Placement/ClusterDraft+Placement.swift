@@ -26,7 +26,9 @@ extension ClusterDraft {
     var learners = state.partitions.reduce(0) { sum, partition in
       sum + partition.learners.count { !liveness.lost.contains($0) }
     }
-    let hosts = state.nodes.filter { liveness.fit.contains($0.id) && !liveness.limping.contains($0.id) && !$0.draining }
+    let hosts = state.nodes.filter {
+      liveness.fit.contains($0.id) && !liveness.limping.contains($0.id) && !liveness.full.contains($0.id) && !$0.draining
+    }
     var placement = ReplicaPlacement(nodes: hosts, partitions: state.partitions)
     for index in state.partitions.indices {
       let partition = state.partitions[index]
@@ -76,7 +78,7 @@ extension ClusterDraft {
   }
 
   private func isHandBackTarget(_ node: NodeID) -> Bool {
-    liveness.settled.contains(node) && liveness.fit.contains(node) && !liveness.limping.contains(node)
+    liveness.settled.contains(node) && liveness.fit.contains(node) && !liveness.limping.contains(node) && !liveness.full.contains(node)
       && state.node(node)?.draining == false
   }
 

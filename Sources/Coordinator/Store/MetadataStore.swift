@@ -1,8 +1,8 @@
 /// Where the truth lies: embedded (`EmbeddedStore`), or shared by several coordinators (`EtcdStore`).
 ///
 /// A store has one revision, raised by each transaction that commits (by one, or up to its `revisionMin`); a key carries the
-/// revision at which it was last put. One commit or load is under way at a time; values may be read meanwhile. Every call may take as long as
-/// the disk or the network does, so none is made on an event loop.
+/// revision at which it was last put. One commit or load is under way at a time; values may be read meanwhile. Every call may
+/// take as long as the disk or the network does, so none is made on an event loop.
 public protocol MetadataStore: Sendable {
   /// Everything, but for the values under `MetadataKey.bundlePrefix`, which come empty.
   func load() async throws(MetadataStoreError) -> MetadataSnapshot

@@ -306,7 +306,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
     link.send(
       Heartbeat(
         node: id, incarnation: node.me.incarnation, map: version, bundles: node.loadedBundles(), bundleProblem: bundleProblem,
-        diskFree: node.diskFree(), replicas: node.replicaReports()))
+        diskFree: node.journal.hasRoom ? node.diskFree() : 0, replicas: node.replicaReports()))
     let report = HealthReport(
       node: id, incarnation: node.me.incarnation, disk: node.journal.disk.report, peers: node.loops[0].peers.ping(companions))
     node.reported(report)

@@ -10,7 +10,7 @@ public struct Heartbeat: ClusterMessage {
   public var bundles: [BundleID]
   /// Why the map's candidate bundle can't be loaded, or empty.
   public var bundleProblem: String
-  /// Bytes left on the log's disk.
+  /// Bytes left on the log's disk; 0 while that is too full to take transactions.
   public var diskFree: UInt64
   /// Of this worker's replicas, ascending by partition. May be left out (empty) in most heartbeats.
   public var replicas: [ReplicaReport]
