@@ -105,6 +105,8 @@ public enum Mutant: String, CaseIterable, Sendable {
   case settlePastUnacknowledged
   /// Settled passes an undecided offset (X3).
   case settlePastUndecided
+  /// What has not committed passes for settled.
+  case settleBeyondCommit
   /// A reply is forgotten once it is sent, before it is settled (X2).
   case forgetOnReply
   /// A new primary of the home partition gives its contributions new identities (X1).

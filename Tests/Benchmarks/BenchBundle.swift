@@ -20,8 +20,23 @@ enum BenchBundle {
     return lines.joined(separator: "\n") + "\n"
   }()
 
+  /// The same, and features of the terminal, the device and the IP: 30 in all.
+  static let entitiesYAML: String = {
+    var lines: [String] = []
+    for (entity, windows) in [("terminal", ["1h", "24h"]), ("device", ["1h", "24h"]), ("ip", ["1h", "24h"])] {
+      for window in windows { lines.append("  - {name: \(entity)_count_\(window), entity: \(entity), aggregate: count, window: \(window)}") }
+    }
+    lines.append("  - {name: terminal_mean_24h, entity: terminal, aggregate: mean, window: 24h}")
+    lines.append("  - {name: terminal_max_24h, entity: terminal, aggregate: max, window: 24h}")
+    lines.append("  - {name: device_cards_24h, entity: device, aggregate: distinct, of: card, window: 24h}")
+    lines.append("  - {name: ip_cards_24h, entity: ip, aggregate: distinct, of: card, window: 24h}")
+    lines.append("  - {name: amount_to_terminal_mean, aggregate: ratio, of: amount, by: terminal_mean_24h}")
+    return featuresYAML + lines.joined(separator: "\n") + "\n"
+  }()
+
   /// The bundle's files; the model is trained on the first transactions of the load itself, so that its paths are real.
-  static func archive() throws -> BundleArchive {
+  static func archive(entities: Bool = false) throws -> BundleArchive {
+    let featuresYAML = entities ? entitiesYAML : featuresYAML
     let features = try FeatureSet.parse(yaml: featuresYAML, schema: .standard)
     let rows = try trainingRows(features, count: 20_000)
     // A sample of 64 gives trees of depth 6.
@@ -50,7 +65,7 @@ enum BenchBundle {
 
   private static func trainingRows(_ features: FeatureSet, count: Int) throws -> [Float] {
     var source = LoadSource(seed: 7, prefix: 0, cards: 2_000)
-    var table = EntityTable(features: features)
+    var table = FeatureHistories(features: features)
     var row = [Double](repeating: 0, count: features.count)
     var rows: [Float] = []
     var bytes: [UInt8] = []

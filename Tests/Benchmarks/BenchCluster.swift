@@ -18,6 +18,7 @@ struct BenchClusterOptions: ParsableArguments {
   @Option(help: "Seconds before the measurement begins.") var warmup = 3
   @Option(help: "Parent of the cluster's directory; the disk that fsync is measured on.")
   var directory = FileManager.default.temporaryDirectory.path
+  @Flag(help: "Features of terminals, devices and IPs besides the card's: partitions exchange.") var entities = false
   @Flag(help: "Leave the cluster's directory.") var keep = false
 
   func validate() throws {
@@ -37,7 +38,7 @@ struct BenchCluster {
     guard let program = options.assay else { throw ValidationError("say where the assay program is: --assay PATH, or ops/bench/run") }
     let directory = "\(options.directory)/assay-bench-\(getpid())-\(durability)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    for (name, bytes) in try BenchBundle.archive().files {
+    for (name, bytes) in try BenchBundle.archive(entities: options.entities).files {
       try Data(bytes).write(to: URL(fileURLWithPath: "\(directory)/bundle/\(name)").creatingParent())
     }
     do {

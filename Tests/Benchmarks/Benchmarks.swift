@@ -9,8 +9,7 @@ struct Benchmarks: AsyncParsableCommand {
     discussion: "Run it as ops/bench/run, which builds it and the assay program that `cluster` and `latency` start.",
     subcommands: [
       AllBench.self, EngineBench.self, ScoringBench.self, WindowsBench.self, RulesBench.self, ListsBench.self, ClusterBench.self,
-      LatencyBench.self, InteractiveBench.self,
-      MemoryBench.self,
+      EntitiesBench.self, LatencyBench.self, InteractiveBench.self, MemoryBench.self,
     ],
     defaultSubcommand: AllBench.self)
 }
@@ -32,6 +31,7 @@ struct AllBench: AsyncParsableCommand {
     figures += try RulesBench.parse([]).measure()
     figures += try ListsBench.parse([]).measure()
     figures += try await ClusterBench.parse(["--seconds", "8"]).measure()
+    figures += try await EntitiesBench.parse(["--replicas", "3", "--seconds", "8"]).measure()
     figures += try await LatencyBench.parse(["--seconds", "15"]).measure()
     print(title: "summary")
     Figure.printGoals(figures)

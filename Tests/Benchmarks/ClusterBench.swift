@@ -22,13 +22,13 @@ struct ClusterBench: AsyncParsableCommand {
       }
     print(
       title: "cluster: \(options.workers) workers and a coordinator, \(options.partitions) partitions, \(options.replicas) replica(s), "
-        + "TLS, batches of 128, \(options.connections) connection(s) to each worker, \(options.cards) cards, \(seconds) s")
+        + "TLS, batches of 128, \(options.connections) connection(s) to each worker, \(options.cards) cards\(options.entities ? ", features of 4 entities" : ""), \(seconds) s")
     var figures: [Figure] = []
     var rates: [Durability: Double] = [:]
     for kind in kinds {
       let result = try await ClusterLoad(options: options, durability: kind, rate: nil, seconds: seconds).run()
       rates[kind] = result.rate
-      let goal = Self.goal(kind, replicas: options.replicas)
+      let goal = options.entities ? nil : Self.goal(kind, replicas: options.replicas)
       var part = [
         Figure("\(kind): decided", result.rate, "transactions/s", digits: 0, goal: goal.map { .atLeast($0.rate) }),
         Figure("\(kind): CPU of all processes", result.cpuMicroseconds, "CPU-us/decision", goal: goal.map { .atMost($0.cpu) }),
@@ -38,7 +38,7 @@ struct ClusterBench: AsyncParsableCommand {
       Figure.print(part)
       figures += part
     }
-    if options.replicas == 1, let fast = rates[.replicated], let safe = rates[.fsync] {
+    if options.replicas == 1, !options.entities, let fast = rates[.replicated], let safe = rates[.fsync] {
       let ratio = Figure("fsync to replicated", safe / fast * 100, "% of the throughput", digits: 0, goal: .atLeast(80))
       Figure.print([ratio])
       figures.append(ratio)

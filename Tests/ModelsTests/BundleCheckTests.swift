@@ -33,7 +33,7 @@ struct BundleCheckTests {
       features:
         - {name: count_1h, aggregate: count, window: 1w}
         - {name: mean_1h, aggregate: mena, window: 1h}
-        - {name: terminal_1h, entity: terminal, aggregate: count, window: 1h}
+        - {name: terminal_1h, entity: terminl, aggregate: count, window: 1h}
         - {name: last, aggregate: last, of: device}
       """,
       "lists/ips.csv": "value\n1.2.3\n",
@@ -66,8 +66,7 @@ struct BundleCheckTests {
         "features.yaml:3:48: features[0].window: '1w' is not a duration. Write a whole number and one of the units s, m, h, d, "
           + "such as 30s, 5m, 24h or 90d.",
         "features.yaml:4:32: features[1].aggregate: 'mena' is not a known aggregate. Did you mean 'mean'?",
-        "features.yaml:5:33: features[2].entity: features of the entity 'terminal' are not supported by this version. "
-          + "Only 'card' is; 'distinct', 'is_new' and 'where' look at a card's merchants, terminals and devices.",
+        "features.yaml:5:33: features[2].entity: 'terminl' is not a known entity. Did you mean 'terminal'?",
         "features.yaml:6:39: features[3].of: 'device' is not a known field with a numeric value. Known here: country, mcc, "
           + "currency, channel, entry_mode, ip_country.",
         "lists/ips.csv:2:1: '1.2.3' is no address and no network. Write 203.0.113.7, 203.0.113.0/24, 2001:db8::1 or 2001:db8::/32.",

@@ -38,6 +38,9 @@ struct FeaturePartsTests {
     var tables = [TableDriver.Boxed(parts.home.features)] + parts.foreign.map { TableDriver.Boxed($0.features) }
     defer { tables.removeAll() }
     let columns = [parts.home.columns] + parts.foreign.map(\.columns)
+    var histories = FeatureHistories(features: Self.mixed)
+    var builder = TransactionBuilder()
+    var record: [UInt8] = []
     var random = SplitMix64(seed: 7)
     var past: [Payment] = []
     for number in 0..<500 {
@@ -61,7 +64,50 @@ struct FeaturePartsTests {
         cards / terminals, cards / terminals / cards,
       ]
       #expect(row == expected, "payment \(number)")
+      payment.record(into: &record, builder: &builder)
+      let view = TransactionView(trusted: record.span.bytes)
+      let key = view.keyHash
+      var whole = [Double](repeating: -1, count: Self.mixed.count)
+      _ = whole.withUnsafeMutableBufferPointer { histories.observe(view, keyHash: key, into: $0) }
+      #expect(whole == expected, "payment \(number)")
     }
+    let count = histories.count
+    #expect(count == 9 + 5 + 4)
+  }
+
+  @Test func setsSideBySideComputeWhatEachAsksFor() throws {
+    let day = Window(length: 86_400_000)
+    func count(_ name: String, _ window: Window) -> Feature { Feature(name: name, entity: .device, aggregate: .statistic(.count, window, nil)) }
+    func ratio(_ a: Int, _ b: Int) -> Feature { Feature(name: "r", entity: .device, aggregate: .ratio(.feature(a), by: b)) }
+    let first = Self.set([count("a", Self.hour), count("b", day), ratio(0, 1)], entity: .device)
+    let second = Self.set([ratio(1, 2), count("x", day), count("y", Self.hour), ratio(2, 1)], entity: .device)
+    let joined = first.joined(with: [second, first])
+    #expect(joined.count == 4 && joined.columns(of: first) == [0, 1, 2] && joined.columns(of: second) == [3, 1, 0, 2])
+    #expect(joined.features[3].aggregate == .ratio(.feature(1), by: 0) && first.joined(with: [first]) == first)
+    #expect(first.columns(of: second) == nil)
+    // A table keeps one place an event.
+    let places = FeatureSet(
+      features: [Feature(name: "d", entity: .device, aggregate: .distance(length: 60_000, from: .location))], entity: .device, allowedLateness: 0,
+      eventsPerEntityMax: 8000, extraFieldCount: 2, coordinates: Schema.Coordinates(latitude: 0, longitude: 1))
+    let apart = first.joined(with: [places])
+    #expect(apart == first && apart.columns(of: places) == nil && places.joined(with: [first]).columns(of: first) == [1, 2, 3])
+    #expect(places.joined(with: [first]).eventsPerEntityMax == 8000)
+  }
+
+  @Test func aTransactionWithoutAnEntityHasItsFeaturesMissing() {
+    var histories = FeatureHistories(features: Self.mixed)
+    var builder = TransactionBuilder()
+    var record: [UInt8] = []
+    var row = [Double](repeating: -1, count: Self.mixed.count)
+    for device in [0, 3] {
+      Payment(card: 1, time: WindowsStateTests.start, amount: 5, device: device).record(into: &record, builder: &builder)
+      let view = TransactionView(trusted: record.span.bytes)
+      let key = view.keyHash
+      _ = row.withUnsafeMutableBufferPointer { histories.observe(view, keyHash: key, into: $0) }
+      #expect(row[2].isNaN && row[4].isNaN && row[5].isNaN && row[6].isNaN && row[7].isNaN && row[8].isNaN)
+      #expect(device == 0 ? row[1].isNaN : row[1] == 1)
+    }
+    #expect(row[0] == 2)
   }
 
   @Test(arguments: [EntityKind.terminal, .merchant, .device]) func aTableOfAnotherEntityAnswersAsThatOfCards(kind: EntityKind) throws {

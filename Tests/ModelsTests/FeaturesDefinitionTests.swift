@@ -86,13 +86,30 @@ struct FeaturesDefinitionTests {
       "features[1].name: the feature 'a' is declared twice"
     ),
     (
-      "- {name: a, entity: merchant, aggregate: count, window: 1h}",
-      "features[0].entity: features of the entity 'merchant' are not supported by this version"
+      "- {name: a, entity: merchant, aggregate: field, of: mcc}",
+      "features[0].entity: 'field' is of the transaction itself, not of its merchant"
     ),
+    (
+      "- {name: a, entity: merchant, aggregate: distinct, of: merchant, window: 1h}",
+      "features[0].of: 'merchant' is not a known field"
+    ),
+    ("- {name: a, aggregate: distinct, of: card, window: 1h}", "features[0].of: 'card' is not a known field"),
     ("- {name: a, entity: crad, aggregate: count, window: 1h}", "features[0].entity: 'crad' is not a known entity"),
   ])
   func mistakesAreNamed(_ feature: String, _ message: String) {
     #expect(Self.error(feature)?.message == message)
+  }
+
+  @Test func anyEntityMayHaveFeatures() throws {
+    let set = try Self.parse(
+      """
+        - {name: a, entity: terminal, aggregate: count, window: 1h}
+        - {name: b, entity: device, aggregate: distinct, of: card, window: 24h}
+        - {name: c, entity: ip, aggregate: is_new, of: customer, window: 7d}
+        - {name: d, aggregate: ratio, of: a, by: b}
+      """)
+    #expect(set.features.map(\.entity) == [.terminal, .device, .ip, .card])
+    #expect(set.features[1].aggregate == .distinct(.card, Window(length: 86_400_000), nil))
   }
 
   @Test func anErrorNamesLineColumnAndTheNearestName() {

@@ -11,7 +11,12 @@ enum Bundles {
   nonisolated(unsafe) static let all: [Made] = [
     make("first", first, review: 0.55, seed: 1), make("second", first, review: 0.5, seed: 2), make("third", third, review: 0.5, seed: 3),
   ]
-  static let byID = Dictionary(uniqueKeysWithValues: all.map { ($0.bundle.id, $0) })
+  /// The same with features of other entities: two whose features are alike, one with others, and one of cards alone.
+  nonisolated(unsafe) static let mixed: [Made] = [
+    make("mixed", fourth, review: 0.55, seed: 4), make("mixed again", fourth, review: 0.5, seed: 5),
+    make("otherwise mixed", fifth, review: 0.5, seed: 6), all[2],
+  ]
+  static let byID = Dictionary((all + mixed).map { ($0.bundle.id, $0) }) { first, _ in first }
 
   private static let first = [
     "{name: amount, aggregate: field, of: amount}", "{name: count_10s, aggregate: count, window: 10s}",
@@ -21,6 +26,21 @@ enum Bundles {
   private static let third = [
     "{name: sum_1m, aggregate: sum, window: 1m}", "{name: max_30s, aggregate: max, window: 30s}",
     "{name: amount, aggregate: field, of: amount}", "{name: since, aggregate: seconds_since_last}",
+  ]
+
+  private static let fourth = [
+    "{name: amount, aggregate: field, of: amount}", "{name: count_10s, aggregate: count, window: 10s}",
+    "{name: terminal_count_1m, entity: terminal, aggregate: count, window: 1m}",
+    "{name: terminal_sum_10s, entity: terminal, aggregate: sum, window: 10s}",
+    "{name: device_cards_1m, entity: device, aggregate: distinct, of: card, window: 1m}",
+    "{name: share, aggregate: ratio, of: count_10s, by: terminal_count_1m}",
+  ]
+  private static let fifth = [
+    "{name: amount, aggregate: field, of: amount}", "{name: sum_1m, aggregate: sum, window: 1m}",
+    "{name: terminal_count_20s, entity: terminal, aggregate: count, window: 20s}",
+    "{name: terminal_max_1m, entity: terminal, aggregate: max, window: 1m}",
+    "{name: merchant_count_1m, entity: merchant, aggregate: count, window: 1m}",
+    "{name: mean, aggregate: ratio, of: sum_1m, by: merchant_count_1m}",
   ]
 
   private static func make(_ name: String, _ features: [String], review: Double, seed: UInt64) -> Made {

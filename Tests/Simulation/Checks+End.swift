@@ -33,6 +33,7 @@ extension Checks {
     checkLeftOvers(cluster)
     checkAnswers(cluster)
     checkDecisions(cluster)
+    checkExchange(cluster)
     checkSinks(cluster)
   }
 
@@ -71,9 +72,9 @@ extension Checks {
   private func checkAnswers(_ cluster: Cluster) {
     var places: [[UInt8]: (PartitionID, Offset)] = [:]
     for history in histories.values.sorted(by: { $0.id < $1.id }) {
-      for entry in history.entries where entry.header.kind == .decided {
-        for (row, record) in Self.transactions(entry).enumerated() {
-          let place = (history.id, entry.header.baseOffset + row)
+      for entry in history.entries where entry.header.kind.hasDecisions {
+        for (offset, record) in Self.transactions(entry) {
+          let place = (history.id, offset)
           if let other = places[record] {
             return cluster.world.fail("one transaction is decided twice: at \(other) and at \(place)")
           }
@@ -96,19 +97,27 @@ extension Checks {
     }
   }
 
-  static func transactions(_ entry: LogMirror.Entry) -> [[UInt8]] {
+  /// What an entry decides on, each at its own place: that of its intake, where it had one.
+  static func transactions(_ entry: LogMirror.Entry) -> [(offset: Offset, record: [UInt8])] {
     let payload = Array(entry.bytes[LogRecord.headerSize...])
-    guard let batch = try? DecidedBatch(reading: payload.span.bytes, rowCount: entry.header.count) else { return [] }
     var ranges: [Range<Int>] = []
+    if entry.header.kind == .decidedLater {
+      guard let late = try? LateDecisions(reading: payload.span.bytes) else { return [] }
+      try? late.batch.locateTransactions(into: &ranges)
+      return ranges.enumerated().map { row, range in (late.offset(row), late.batch.transaction(range).bytes.withUnsafeBytes { Array($0) }) }
+    }
+    guard let batch = try? DecidedBatch(reading: payload.span.bytes, rowCount: entry.header.count) else { return [] }
     try? batch.locateTransactions(into: &ranges)
-    return ranges.map { Array(payload[$0]) }
+    return ranges.enumerated().map { (entry.header.baseOffset + $0, Array(payload[$1])) }
   }
 
   /// A child's ids are higher than its parents', so theirs are gone through before.
   private func checkDecisions(_ cluster: Cluster) {
     var oracles: [PartitionID: Oracle] = [:]
     for history in histories.values.sorted(by: { $0.id < $1.id }) {
-      var oracle = births[history.id].map { Oracle(of: $0.parents.map { oracles[$0]! }, $0.range) } ?? Oracle()
+      var oracle =
+        births[history.id].map { Oracle(history.id, of: $0.parents.map { oracles[$0]! }, $0.range, exchange) }
+        ?? Oracle(history.id, exchange)
       for entry in history.entries {
         if let problem = oracle.check(entry) {
           return cluster.world.fail("\(history.id) \(Self.text(entry.header)): \(problem)")
@@ -116,13 +125,25 @@ extension Checks {
       }
       oracles[history.id] = oracle
     }
+    if let problem = exchange.finish() { cluster.world.fail(problem) }
+  }
+
+  /// X3: at rest nobody owes anything, and no reply is kept.
+  private func checkExchange(_ cluster: Cluster) {
+    for worker in cluster.workers {
+      for partition in worker.partitions where !partition.state.home.isEmpty || partition.state.accounts.keptCount > 0 {
+        return cluster.world.fail(
+          "\(worker.process.name) \(partition.id) is at rest with \(partition.state.home.count) intakes open and "
+            + "\(partition.state.accounts.keptCount) replies kept")
+      }
+    }
   }
 
   private func checkSinks(_ cluster: Cluster) {
     for history in histories.values.sorted(by: { $0.id < $1.id }) {
-      for entry in history.entries where entry.header.kind == .decided {
-        for row in 0..<entry.header.count {
-          let key = Sinks.Key(partition: history.id.rawValue, offset: (entry.header.baseOffset + row).rawValue)
+      for entry in history.entries where entry.header.kind.hasDecisions {
+        for (offset, _) in Self.transactions(entry) {
+          let key = Sinks.Key(partition: history.id.rawValue, offset: offset.rawValue)
           guard cluster.sinks.seen[key] != nil else {
             return cluster.world.fail("the sinks never got \(history.id) offset \(key.offset)")
           }

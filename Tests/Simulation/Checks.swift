@@ -13,6 +13,7 @@ final class Checks {
   private var epochs: [PartitionID: (epoch: Epoch, primary: Member?)] = [:]
   /// Of the partitions that took the place of others: of which, and with which keys.
   private(set) var births: [PartitionID: (parents: [PartitionID], range: KeyRange)] = [:]
+  let exchange = ExchangeOracle()
   private var rounds = 0
   /// The store was set back, and the workers have not told everything yet: `truth` is what was before.
   private(set) var isRestoring = false

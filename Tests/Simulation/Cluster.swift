@@ -154,7 +154,7 @@ final class Cluster {
 
   /// The operator gives the coordinator a bundle and has it activated.
   func publish(_ index: Int) {
-    let made = Bundles.all[index]
+    let made = plan.bundles[index]
     ask(.publish(PublishBundle(bundle: made.bundle.id, step: .storeAndActivate, contents: made.archive)))
   }
 

@@ -20,7 +20,10 @@ final class History {
   }
 
   /// Nothing was decided since the last seal, and it was not taken back (R12).
-  var isSealed: Bool { entries.last { [.seal, .unsealed, .decided].contains($0.header.kind) }?.header.kind == .seal }
+  var isSealed: Bool {
+    let kinds: Set<LogRecord.Kind> = [.seal, .unsealed, .decided, .intake, .decidedLater, .contributions]
+    return entries.last { kinds.contains($0.header.kind) }?.header.kind == .seal
+  }
 
   func append(_ entry: LogMirror.Entry) {
     places[entry.header.baseOffset] = entries.count

@@ -126,7 +126,7 @@ final class Nemesis {
       later(long) { coordinator.process.goOn() }
     case .clockJump: worker.process.skew = Int64(world.random.below(20_000)) - 8_000
     case .swap:
-      bundle = world.random.below(Bundles.all.count)
+      bundle = world.random.below(cluster.plan.bundles.count)
       cluster.publish(bundle)
     case .split:
       guard let record = cluster.checks.truth?.partitions.randomElement(using: &world.random),

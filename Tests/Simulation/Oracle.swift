@@ -5,87 +5,137 @@ import Wire
 @testable import Worker
 
 /// Recomputes a partition's decisions from its committed history, one transaction after the other, each window by looking
-/// at every event of the card. Knows nothing of the worker's tables.
+/// at every event of the entity. Knows nothing of the worker's tables.
+///
+/// What others contributed to its entities it notes in `exchange`, which holds it against what their homes decided.
 struct Oracle {
-  private struct Event {
-    var time: Int64
-    var amount: Int64
-  }
-
-  private var histories: [KeyHash: [Event]] = [:]
+  private let id: PartitionID
+  private var histories = OracleHistories()
   private var bundle: Bundle?
   private var ranges: [Range<Int>] = []
   private(set) var decided = 0
+  private let exchange: ExchangeOracle
 
-  init() {}
+  init(_ id: PartitionID, _ exchange: ExchangeOracle) {
+    self.id = id
+    self.exchange = exchange
+  }
 
-  /// Of a successor: its parents', as far as their cards are its own.
-  init(of parents: [Oracle], _ range: KeyRange) {
+  /// Of a successor: its parents', as far as their keys are its own.
+  init(_ id: PartitionID, of parents: [Oracle], _ range: KeyRange, _ exchange: ExchangeOracle) {
+    self.init(id, exchange)
     for parent in parents {
-      histories.merge(parent.histories.filter { range.contains($0.key) }) { mine, _ in mine }
+      histories.take(parent.histories, range)
       bundle = bundle ?? parent.bundle
     }
   }
 
   /// Why `entry` is not what its predecessors make of it; nil if it is.
   mutating func check(_ entry: LogMirror.Entry) -> String? {
-    let payload = entry.bytes[LogRecord.headerSize...]
-    switch entry.header.kind {
-    case .bundleActivated:
-      let id = entry.bytes.withUnsafeBytes { BundleID(activatedBy: $0) }
-      bundle = id.flatMap { Bundles.byID[$0]?.bundle }
-      return bundle == nil ? "activates an unknown bundle" : nil
-    case .decided:
-      guard let bundle else { return "is decided without a bundle" }
-      return Array(payload).withUnsafeBytes { check(RawSpan(_unsafeBytes: $0), entry.header, bundle) }
-    default: return nil
-    }
-  }
-
-  private mutating func check(_ payload: RawSpan, _ header: LogRecord, _ bundle: Bundle) -> String? {
+    let payload = Array(entry.bytes[LogRecord.headerSize...])
     do throws(WireError) {
-      let batch = try DecidedBatch(reading: payload, rowCount: header.count)
-      guard batch.bundle == bundle.id else { return "is decided under \(batch.bundle) while \(bundle.id) is active (S3)" }
-      ranges.removeAll(keepingCapacity: true)
-      try batch.locateTransactions(into: &ranges)
-      for (row, range) in ranges.enumerated() {
-        decided += 1
-        let transaction = batch.transaction(range)
-        let (values, flags) = observe(transaction, bundle)
-        let logged = batch.features(row).withUnsafeBytes { raw in
-          (0..<batch.featureCount).map { raw.loadUnaligned(fromByteOffset: $0 * 8, as: Double.self) }
-        }
-        guard zip(values, logged).allSatisfy({ $0 == $1 || ($0.isNaN && $1.isNaN) }), values.count == logged.count else {
-          return "row \(row) has the features \(logged); its history makes \(values)"
-        }
-        guard let decision = batch.decision(row) else { return "row \(row) has no decision" }
-        let expected = decide(values, bundle)
-        guard decision.score == expected.score, decision.action == expected.action, decision.verdict == expected.verdict,
-          decision.reasons == expected.reasons, decision.flags.intersection([.late, .outOfOrder]) == flags
-        else { return "row \(row) is decided \(decision); the model makes \(expected), flags \(flags)" }
+      switch entry.header.kind {
+      case .bundleActivated:
+        let id = entry.bytes.withUnsafeBytes { BundleID(namedBy: $0) }
+        bundle = id.flatMap { Bundles.byID[$0]?.bundle }
+        return bundle == nil ? "activates an unknown bundle" : nil
+      case .decided:
+        guard let bundle else { return "is decided without a bundle" }
+        return try check(try DecidedBatch(reading: payload.span.bytes, rowCount: entry.header.count), bundle)
+      case .intake:
+        guard let bundle else { return "is taken in without a bundle" }
+        return try take(try IntakeRecord(reading: payload.span.bytes, rowCount: entry.header.count), entry.header, bundle)
+      case .contributions: return contribute(try ContributionsRecord(reading: payload.span.bytes))
+      case .decidedLater: return try exchange.note(try LateDecisions(reading: payload.span.bytes), of: id)
+      default: return nil
       }
-      return nil
     } catch {
       return "can't be read: \(error)"
     }
   }
 
-  private mutating func observe(_ transaction: borrowing TransactionView, _ bundle: Bundle) -> ([Double], Decision.Flags) {
-    let key = transaction.keyHash
-    let own = Event(time: transaction.eventTime, amount: transaction.amount)
-    var history = histories[key] ?? []
-    histories[key] = nil
+  private mutating func check(_ batch: borrowing DecidedBatch, _ bundle: Bundle) throws(WireError) -> String? {
+    guard batch.bundle == bundle.id else { return "is decided under \(batch.bundle) while \(bundle.id) is active (S3)" }
+    guard bundle.parts.isWhole else { return "decides at once what needs others' entities (X1)" }
+    ranges.removeAll(keepingCapacity: true)
+    try batch.locateTransactions(into: &ranges)
+    for (row, range) in ranges.enumerated() {
+      decided += 1
+      let transaction = batch.transaction(range)
+      let (values, flags) = histories.observe(transaction, transaction.keyHash, bundle.features, of: .card)
+      if let problem = OracleDecision.check(batch, row, values, flags, bundle) { return problem }
+    }
+    return nil
+  }
+
+  private mutating func take(_ record: borrowing IntakeRecord, _ header: LogRecord, _ bundle: Bundle) throws(WireError) -> String? {
+    guard record.bundle == bundle.id else { return "is taken in under \(record.bundle) while \(bundle.id) is active (S3)" }
+    ranges.removeAll(keepingCapacity: true)
+    try record.locateTransactions(into: &ranges)
+    for (row, range) in ranges.enumerated() {
+      decided += 1
+      let transaction = record.transaction(range)
+      let slots = transaction.present(bundle.parts.slots)
+      guard record.slots(row) == slots else { return "row \(row) owes to \(record.slots(row)), and has \(slots)" }
+      let (values, flags) = histories.observe(transaction, transaction.keyHash, bundle.features, of: .card)
+      exchange.took(id, header.baseOffset + row, .init(bundle: bundle, slots: slots, values: values, flags: flags))
+    }
+    return nil
+  }
+
+  private mutating func contribute(_ record: ContributionsRecord) -> String? {
+    guard record.items.isEmpty || Bundles.byID[record.bundle] != nil else { return "is of an unknown bundle" }
+    for item in record.items {
+      let bundle = Bundles.byID[record.bundle]!.bundle
+      var problem: String?
+      item.transaction.withUnsafeBytes { bytes in
+        let transaction = TransactionView(trusted: RawSpan(_unsafeBytes: bytes))
+        item.slots.forEach { slot in
+          let (values, flags) = histories.observe(transaction, transaction.key(slot), bundle.features, of: slot.kind)
+          problem = problem ?? exchange.contributed(record.home, item.offset, slot, .init(at: id, values: values, flags: flags))
+        }
+      }
+      if let problem { return problem }
+    }
+    return nil
+  }
+}
+
+/// Every event of every entity, with the kind in its key.
+struct OracleHistories {
+  private struct Event {
+    var time: Int64
+    var amount: Int64
+    var card: [UInt8]
+  }
+
+  private var events: [KeyHash: [Event]] = [:]
+
+  mutating func take(_ parent: OracleHistories, _ range: KeyRange) {
+    events.merge(parent.events.filter { range.contains($0.key) }) { mine, _ in mine }
+  }
+
+  /// Adds the transaction to the history of its entity of `kind`. Values of the features of that entity, the transaction's own
+  /// among the card's; nil for the others and for ratios.
+  mutating func observe(
+    _ transaction: borrowing TransactionView, _ key: KeyHash, _ features: FeatureSet, of kind: EntityKind
+  ) -> ([Double?], Decision.Flags) {
+    let card = transaction.card.withUnsafeBytes { Array($0) }
+    let own = Event(time: transaction.eventTime, amount: transaction.amount, card: card)
+    var history = events[key] ?? []
+    events[key] = nil
     var place = history.count
     while place > 0, history[place - 1].time > own.time { place -= 1 }
     var flags: Decision.Flags = []
     if let newest = history.last, own.time < newest.time {
       flags.insert(.outOfOrder)
-      if own.time < newest.time - bundle.features.allowedLateness { flags.insert(.late) }
+      if own.time < newest.time - features.allowedLateness { flags.insert(.late) }
     }
     history.insert(own, at: place)
-    let values = bundle.features.features.map { feature -> Double in
+    let values = features.features.map { feature -> Double? in
+      if case .own(.amount) = feature.aggregate { return kind == .card ? Double(own.amount) : nil }
+      guard feature.entity == kind else { return nil }
       switch feature.aggregate {
-      case .own(.amount): return Double(own.amount)
       case .statistic(let statistic, let window, _):
         let amounts = history[...place].filter { $0.time > own.time - window.length }.map(\.amount)
         switch statistic {
@@ -94,16 +144,52 @@ struct Oracle {
         case .max: return amounts.max().map { Double($0) } ?? .nan
         default: return .nan
         }
+      case .distinct(.card, let window, _):
+        return Double(Set(history[...place].filter { $0.time > own.time - window.length }.map(\.card)).count)
       case .secondsSinceLast: return place == 0 ? .nan : Double(own.time - history[place - 1].time) / 1000
-      default: return .nan
+      default: return nil
       }
     }
     if flags.contains(.late) { history.remove(at: place) }
-    histories[key] = history
+    events[key] = history
     return (values, flags)
   }
+}
 
-  private func decide(_ values: [Double], _ bundle: Bundle) -> Decision {
+/// What the bundle makes of a row.
+enum OracleDecision {
+  /// Ratios in `values` are filled in; nil if the logged row is right.
+  static func check(
+    _ batch: borrowing DecidedBatch, _ row: Int, _ values: [Double?], _ flags: Decision.Flags, _ bundle: Bundle
+  ) -> String? {
+    let values = finish(values, bundle.features)
+    let logged = batch.features(row).withUnsafeBytes { raw in
+      (0..<batch.featureCount).map { raw.loadUnaligned(fromByteOffset: $0 * 8, as: Double.self) }
+    }
+    guard zip(values, logged).allSatisfy({ $0 == $1 || ($0.isNaN && $1.isNaN) }), values.count == logged.count else {
+      return "row \(row) has the features \(logged); its history makes \(values)"
+    }
+    guard let decision = batch.decision(row) else { return "row \(row) has no decision" }
+    let expected = decide(values, bundle)
+    guard decision.score == expected.score, decision.action == expected.action, decision.verdict == expected.verdict,
+      decision.reasons == expected.reasons, decision.flags.intersection([.late, .outOfOrder, .degraded]) == flags
+    else { return "row \(row) is decided \(decision); the model makes \(expected), flags \(flags)" }
+    return nil
+  }
+
+  private static func finish(_ values: [Double?], _ features: FeatureSet) -> [Double] {
+    var values = values
+    for index in features.evaluationOrder {
+      guard case .ratio(let numerator, let by) = features.features[index].aggregate else { continue }
+      let divisor = values[by] ?? .nan
+      var upper = values[0] ?? .nan
+      if case .feature(let other) = numerator { upper = values[other] ?? .nan }
+      values[index] = divisor == 0 ? .nan : upper / divisor
+    }
+    return values.map { $0 ?? .nan }
+  }
+
+  private static func decide(_ values: [Double], _ bundle: Bundle) -> Decision {
     var score: [Float] = [0]
     var scratch = ModelScratch()
     values.withUnsafeBufferPointer { rows in

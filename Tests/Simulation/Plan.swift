@@ -18,16 +18,19 @@ enum Scenario: String, CaseIterable {
   case ambush
   /// The coordinator's store is set back to a backup.
   case restores
+  /// Features of other entities than the card: partitions exchange.
+  case exchange
 
   /// In how many of a hundred runs.
   var share: Int {
     switch self {
-    case .mixed: 25
-    case .successions: 25
+    case .mixed: 20
+    case .successions: 20
     case .coordinators: 15
     case .horizon: 5
-    case .ambush: 20
+    case .ambush: 15
     case .restores: 10
+    case .exchange: 15
     }
   }
 }
@@ -62,6 +65,8 @@ struct Plan {
       fatalError("\(error)")
     }
   }()
+
+  var bundles: [Bundles.Made] { scenario == .exchange ? Bundles.mixed : Bundles.all }
 
   /// What is drawn from `random` is drawn in every scenario alike, so that the mixed runs stay as they are.
   init(_ random: inout Random, seed: UInt64, scenario: Scenario?) {
@@ -149,6 +154,16 @@ struct Plan {
         policy.expectedWorkers = 4
       }
       faultInterval = .milliseconds(500 + UInt64(own.below(1_500)))
+    case .exchange:
+      partitions = 2 + own.below(3)
+      policy.partitions = partitions
+      settings.durability = .fsync
+      policy.settings = settings
+      if own.below(2) == 0 { faults.formUnion([.split, .merge]) }
+      if own.below(2) == 0 { faults.insert(.swap) }
+      if own.below(3) == 0 { faults.insert(.drain) }
+      if own.below(3) == 0 { faults.formUnion([.handOver, .move]) }
+      if own.below(6) == 0 { faults.insert(.restore) }
     case .ambush:
       let lease = 600 + 300 * own.below(2)
       settings.leaseMilliseconds = lease

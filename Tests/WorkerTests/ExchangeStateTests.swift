@@ -21,6 +21,19 @@ import Wire
       policy: Policy(), reasonRules: [])
   }
 
+  /// The same entities with other features.
+  static func otherBundle(_ number: UInt64) -> Bundle {
+    let features = [
+      Feature(name: "card_sum", aggregate: .statistic(.sum, hour, nil)),
+      Feature(name: "terminal_max", entity: .terminal, aggregate: .statistic(.max, hour, nil)),
+      Feature(name: "terminal_count", entity: .terminal, aggregate: .statistic(.count, hour, nil)),
+    ]
+    return Bundle(
+      id: BundleID(high: number, low: number), name: "b\(number)", schema: .standard,
+      features: FeatureSet(features: features, allowedLateness: 3_600_000, eventsPerEntityMax: 4096, extraFieldCount: 0), model: nil,
+      policy: Policy(), reasonRules: [])
+  }
+
   static func transaction(_ id: String, card: String, terminal: String, device: String, amount: Int64 = 100) -> [UInt8] {
     var builder = TransactionBuilder()
     builder.eventTime = ShardRig.start
@@ -47,9 +60,12 @@ import Wire
       activate(bundles[0])
     }
 
-    mutating func activate(_ bundle: Bundle) {
+    mutating func activate(_ bundle: Bundle) { name(bundle, by: .bundleActivated) }
+    mutating func prepare(_ bundle: Bundle) { name(bundle, by: .bundlePrepared) }
+
+    private mutating func name(_ bundle: Bundle, by kind: LogRecord.Kind) {
       if !bundles.contains(where: { $0 === bundle }) { bundles.append(bundle) }
-      append(.bundleActivated) {
+      append(kind) {
         $0.write(bundle.id.high)
         $0.write(bundle.id.low)
       }
@@ -162,6 +178,45 @@ import Wire
     log.contribute(7, [(5, Self.b)], bundle: BundleID(high: 2, low: 2))
     #expect(Self.value(log.state, 7, 5, .terminal) == [2, 350] && Self.value(log.state, 7, 5, .device) == [])
     #expect(log.state.foreign[.device]?.table.count == 1)
+  }
+
+  @Test func `bundles stand side by side from the preparation until the next but one (X6)`() throws {
+    let (one, two, three) = (BundleID(high: 1, low: 1), BundleID(high: 2, low: 2), BundleID(high: 3, low: 3))
+    var log = Log()
+    log.contribute(7, [(1, Self.a)], bundle: one)
+    log.prepare(Self.otherBundle(2))
+    log.contribute(7, [(2, Self.b)], bundle: two)
+    log.contribute(7, [(3, Self.a)], bundle: one)
+    #expect(Self.value(log.state, 7, 2, .terminal) == [250, 2] && Self.value(log.state, 7, 2, .device) == [])
+    #expect(Self.value(log.state, 7, 3, .terminal) == [3, 450] && Self.value(log.state, 7, 3, .device) == [2])
+
+    // So it comes back from a snapshot, and so a child takes it over.
+    let (_, file) = try SnapshotFormatTests.write(log.state, log.table, pieceBytes: 100)
+    let restored = try SnapshotFormatTests.restore(file, log.bundles).state
+    #expect(restored.digest() == log.state.digest())
+    let child = PartitionState.merged(KeyRange.tiles(2).map { log.state.part($0) })
+    let from = log.records.count
+    log.activate(Self.otherBundle(2))
+    log.contribute(7, [(4, Self.a)], bundle: one)
+    #expect(Self.value(log.state, 7, 4, .terminal) == [4, 550])
+    log.prepare(Self.bundle(3, device: false))
+    log.contribute(7, [(5, Self.a)], bundle: one)
+    log.activate(Self.bundle(3, device: false))
+    log.contribute(7, [(6, Self.a)], bundle: two)
+    log.contribute(7, [(7, Self.a)], bundle: three)
+    log.contribute(7, [(8, Self.a)], bundle: one)
+    #expect(Self.value(log.state, 7, 5, .terminal) == [5, 650] && Self.value(log.state, 7, 6, .terminal) == [250, 6])
+    #expect(Self.value(log.state, 7, 7, .terminal) == [7, 850] && Self.value(log.state, 7, 8, .terminal) == [])
+    for (header, bytes) in log.records[from...] {
+      try bytes.withUnsafeBytes { try restored.apply(header, $0) { log.find($0) } }
+    }
+    #expect(restored.digest() == log.state.digest())
+    child.applied = log.records[from].0.baseOffset
+    for (header, bytes) in log.records[from...] {
+      try bytes.withUnsafeBytes { try child.apply(header, $0) { log.find($0) } }
+    }
+    #expect(Self.value(child, 7, 4, .terminal) == [4, 550] && Self.value(child, 7, 6, .terminal) == [250, 6])
+    #expect(Self.value(child, 7, 8, .terminal) == [])
   }
 
   static func busy() -> Log {

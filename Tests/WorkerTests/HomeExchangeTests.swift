@@ -5,6 +5,25 @@ import Wire
 
 /// The home side of the exchange, rule by rule.
 @Suite struct HomeExchangeTests {
+  @Test func `nothing beyond the commit is told as settled: another primary may log intakes there (X3)`() {
+    var side = Side(commit: 10)
+    // Entries of other kinds have been logged before it, and have not committed.
+    side.takeIn(15, "x", [.terminal])
+    side.tick(after: HomeExchange.settledAfter)
+    #expect(side.takeSends().map(\.settled) == [Offset(10)])
+    side.commit(16)
+    #expect(side.takeSends().map(\.settled) == [Offset(15)])
+  }
+
+  @Test func `a new primary tells what had settled before it, once (X3)`() {
+    var side = Side(commit: 10)
+    side.tick(after: HomeExchange.settledAfter)
+    #expect(side.takeSends().map(\.settled) == [Offset(10)])
+    side.reply([], settled: 10)
+    side.tick(after: HomeExchange.settledAfter * 2)
+    #expect(side.takeSends().isEmpty)
+  }
+
   /// A home partition whose entities belong to one other.
   struct Side {
     var ledger = HomeLedger()

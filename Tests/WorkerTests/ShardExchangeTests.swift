@@ -153,6 +153,73 @@ import Wire
     #expect(last.features[1] == 3 && last.features[3] == 3)
   }
 
+  @Test func `behind a switch to cards alone a retry still waits for what is undecided (X4)`() throws {
+    var rig = try Rig()
+    let row = Self.row(1, card: 1, terminal: 1, device: 1)
+    let id = try rig.rig.submit([row])
+    rig.settle(losing: { _ in true })
+    let cards = try ShardRig.bundle(3)
+    var map = rig.rig.map
+    map.activeBundle = cards.id
+    rig.shard.loaded(cards, now: rig.rig.now)
+    rig.shard.learned(map, now: rig.rig.now)
+    let retry = try rig.rig.submit([row])
+    let other = try rig.rig.submit([ShardRig.transaction("other", card: "c1")])
+    rig.settle(losing: { _ in true })
+    rig.rig.sync()
+    #expect(!rig.shard.output.completed.contains(retry) && rig.shard.output.completed.contains(other))
+    rig.tick(after: Shard.entityDeadline)
+    rig.settle(losing: { _ in true })
+    let decided = try rig.rig.take(id).outcomes[0]
+    let repeated = try rig.rig.take(retry).outcomes[0]
+    #expect(decided.decision.flags.contains(.degraded) && repeated.status == .duplicate && repeated.decision == decided.decision)
+  }
+
+  @Test func `every partition has prepared a candidate before it is told of as loaded (X6)`() throws {
+    var rig = try Rig()
+    let next = ExchangeStateTests.otherBundle(2)
+    var map = rig.rig.map
+    map.candidateBundle = next.id
+    rig.shard.learned(map, now: rig.rig.now)
+    rig.shard.loaded(next, now: rig.rig.now)
+    rig.shard.loaded(next, now: rig.rig.now)
+    rig.settle()
+    let prepared = try ShardRig.split(rig.rig.written).map(\.0).filter { $0.kind == .bundlePrepared }
+    #expect(Set(prepared.map(\.partition)).count == 2 && prepared.count == 2)
+    #expect(rig.shard.partitions.values.allSatisfy { $0.state.knows(next.id) && $0.state.bundle?.id != next.id })
+    // One of cards alone asks nothing of others.
+    let cards = try ShardRig.bundle(3)
+    map.candidateBundle = cards.id
+    rig.shard.loaded(cards, now: rig.rig.now)
+    rig.shard.learned(map, now: rig.rig.now)
+    #expect(!rig.shard.partitions.values.contains { $0.state.knows(cards.id) })
+  }
+
+  @Test func `a partition that is asked by a bundle before it knows it takes it up first (X6)`() throws {
+    var rig = try Rig()
+    _ = try rig.rig.submit([Self.row(1, card: 1, terminal: 1, device: 1)])
+    rig.rig.sync()
+    let sent = rig.shard.output.contributions.map(\.0)
+    var message = try #require(sent.first { $0.items.contains { $0.slots.contains(EntitySlot(.terminal)) } })
+    let next = ExchangeStateTests.otherBundle(2)
+    message.bundle = next.id
+    rig.shard.output.contributions.removeAll()
+    rig.shard.received(message, now: rig.rig.now)
+    #expect(rig.shard.output.neededBundles == [next.id] && rig.shard.output.contributionReplies.map(\.0.result) == [.unavailable])
+    rig.shard.output.contributionReplies.removeAll()
+    rig.shard.loaded(next, now: rig.rig.now)
+    rig.shard.received(message, now: rig.rig.now)
+    rig.rig.sync()
+    let reply = try #require(rig.shard.output.contributionReplies.last?.0)
+    guard case .replies(let replies) = reply.result, let terminal = replies.first(where: { $0.slot.kind == .terminal }),
+      case .applied(_, let values) = terminal.status
+    else {
+      Issue.record("no values: \(reply)")
+      return
+    }
+    #expect(values == [1, 1])
+  }
+
   @Test func `a partition is sealed once it owes nothing, and takes nothing in meanwhile (X5)`() throws {
     var rig = try Rig()
     let id = try rig.rig.submit([Self.row(1, card: 1, terminal: 1, device: 1)])

@@ -30,7 +30,7 @@ struct BacktestCommand: AsyncParsableCommand {
         throw OneLine("the bundles declare other fields in schema.yaml, so one file can't be read for both: compare those that agree")
       }
       let labelFile = try labels.map { try LabelFile(path: $0) }
-      let replay = try input.replay(source.schema)
+      let replay = try input.replay(source.schema, for: [source] + (other.map { [$0] } ?? []))
       let skip = skip
       let shards = (0..<replay.threads).map { _ in
         BacktestShard(source, against: other, labels: labelFile, isWarmUp: { $0 < skip })

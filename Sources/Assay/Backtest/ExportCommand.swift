@@ -35,7 +35,7 @@ struct ExportCommand: AsyncParsableCommand {
       defer { interruption.cancel() }
       let source = try BundleSource(path: bundle).bundle
       let labelFile = try labels.map { try LabelFile(path: $0) }
-      let replay = try input.replay(source.schema)
+      let replay = try input.replay(source.schema, for: [source])
       let format: ExportShard.Format = out?.hasSuffix(".ndjson") == true ? .ndjson : .csv
       let file = try out.map { try FreshFile($0, replacing: force) }
       if let file, format == .csv { try file.write(Array(ExportShard.header(source, hasLabels: labels != nil).utf8)) }

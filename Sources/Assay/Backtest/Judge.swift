@@ -5,7 +5,7 @@ import Wire
 /// One bundle's view of a shard's transactions, decided in batches as a worker decides them.
 final class Judge {
   let bundle: Models.Bundle
-  private var table: EntityTable
+  private var table: FeatureHistories
   private var decider = Decider()
   private var matrix: [Double]
   private var flags: [Decision.Flags] = []
@@ -19,7 +19,7 @@ final class Judge {
 
   init(_ bundle: Models.Bundle, batchMax: Int) {
     self.bundle = bundle
-    table = EntityTable(features: bundle.features)
+    table = FeatureHistories(features: bundle.features)
     matrix = [Double](repeating: 0, count: bundle.features.count * batchMax)
     ruleCount = bundle.rules?.book.rules.count ?? 0
   }

@@ -19,7 +19,7 @@ final class ForestTraining {
   let modelFeatures: [String]
   private let schema: Schema
   private let columns: [Int]
-  private var table: EntityTable
+  private var table: FeatureHistories
   private var row: [Double]
   private var reservoir: RowReservoir
   /// Transactions replayed, and those that the schema refuses.
@@ -38,7 +38,7 @@ final class ForestTraining {
       guard let index = features.index(of: name) else { throw OneLine("there is no feature '\(name)'") }
       return index
     }
-    table = EntityTable(features: features)
+    table = FeatureHistories(features: features)
     row = [Double](repeating: 0, count: features.count)
     reservoir = RowReservoir(width: modelFeatures.count, capacity: options.rowsMax, seed: options.seed)
   }

@@ -59,7 +59,7 @@ public enum BundleTestRun {
 /// Decides one transaction after the other by one bundle and one history: the code of a partition without its log.
 public struct BundleReplay: ~Copyable {
   public let bundle: Bundle
-  private var table: EntityTable
+  private var table: FeatureHistories
   private var decider = Decider()
   private var decisions: [Decision] = []
   /// Of the transaction decided last, in the set's order.
@@ -67,7 +67,7 @@ public struct BundleReplay: ~Copyable {
 
   public init(_ bundle: Bundle) {
     self.bundle = bundle
-    table = EntityTable(features: bundle.features)
+    table = FeatureHistories(features: bundle.features)
     features = [Double](repeating: 0, count: bundle.features.count)
   }
 
@@ -90,5 +90,5 @@ public struct BundleReplay: ~Copyable {
   public func takeTallies(_ body: (Rule, RuleTally) -> Void) { decider.takeTallies { body($1, $2) } }
 
   /// Begins with an empty history.
-  public mutating func forget() { table = EntityTable(features: bundle.features) }
+  public mutating func forget() { table = FeatureHistories(features: bundle.features) }
 }

@@ -68,6 +68,9 @@ public struct EntityFacts: @unchecked Sendable {
 
 /// Where an entity record's parts lie, so that a build whose plans look different still finds the events (`EntityRecord`).
 public struct EntityLayout: Equatable, Sendable {
+  /// Of one table.
+  public static var countMax: Int { EntitySlab.planSlots }
+
   struct Column: Equatable, Sendable {
     var field: EventField
     var narrowOffset: Int

@@ -1,3 +1,5 @@
+import Wire
+
 /// A column of the entities' rings: what an event keeps beyond its time and amount, if a feature needs it.
 ///
 /// Every value is an unsigned number in which 0 means missing. Codes are kept as they are (the MCC plus 1, as 0000 is a
@@ -15,6 +17,11 @@ public enum EventField: UInt8, Sendable, CaseIterable {
 
   /// What a card's features may be of: a card is one card, and its customer hardly changes.
   static let ofCard = allCases.filter { ![.card, .customer, .location, .ipLocation].contains($0) }
+
+  /// What features of an entity may be of: not what it is itself.
+  static func of(_ kind: EntityKind) -> [EventField] {
+    kind == .card ? ofCard : allCases.filter { $0 != .location && $0 != .ipLocation && $0.name != "\(kind)" }
+  }
 
   /// The word in definitions.
   public var name: String {

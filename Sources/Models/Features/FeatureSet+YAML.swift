@@ -33,7 +33,8 @@ extension FeatureSet {
       var features: [Feature] = []
       for index in parser.names.indices {
         let aggregate = findings.attempt { () throws(DefinitionError) in try parser.aggregate(index) }
-        features.append(Feature(name: parser.names[index], aggregate: aggregate ?? .own(.amount)))
+        let entity = findings.attempt { () throws(DefinitionError) in try parser.entity(index) }
+        features.append(Feature(name: parser.names[index], entity: entity ?? .card, aggregate: aggregate ?? .own(.amount)))
       }
       var ring: [Int] = []
       if order(features.map(\.aggregate), ring: &ring) == nil {
@@ -79,19 +80,22 @@ private struct FeatureParser {
     guard !names.contains(name) else { throw nameNode.error("the feature '\(name)' is declared twice") }
     names.append(name)
     entries.append(entry)
-    if let entity = entry["entity"] { try Self.requireCard(entity) }
   }
 
-  private static func requireCard(_ node: DefinitionNode) throws(DefinitionError) {
-    let word = try node.text
-    if word == "card" { return }
-    if ["customer", "merchant", "terminal", "device", "ip"].contains(word) {
-      throw node.error(
-        "features of the entity '\(word)' are not supported by this version",
-        suggestion:
-          "Only 'card' is; 'distinct', 'is_new' and 'where' look at a card's merchants, terminals and devices.")
+  /// Aggregates that need no entity's history.
+  private static let withoutEntity: Set<String> = ["field", "ratio", "hour", "day_of_week", "weekend", "night"]
+
+  /// Whose history a feature is of; the card's where it does not say.
+  func entity(_ index: Int) throws(DefinitionError) -> EntityKind { try entity(entries[index]) }
+
+  private func entity(_ entry: DefinitionMapping) throws(DefinitionError) -> EntityKind {
+    guard let node = entry["entity"] else { return .card }
+    let kind = try node.word(EntityKind.allCases.map { ("\($0)", $0) }, kind: "entity")
+    let aggregate = try entry.required("aggregate").text
+    if kind != .card, Self.withoutEntity.contains(aggregate) {
+      throw node.error("'\(aggregate)' is of the transaction itself, not of its \(kind)", suggestion: "Leave 'entity' out.")
     }
-    throw node.error("'\(word)' is not a known entity", suggestion: Suggestion.sentence(for: word, among: ["card"]))
+    return kind
   }
 
   func node(_ index: Int) -> DefinitionNode { entries[index].whole }
@@ -260,8 +264,9 @@ private struct FeatureParser {
   }
 
   private func field(_ entry: DefinitionMapping) throws(DefinitionError) -> EventField {
+    let fields = try entry["entity"] == nil ? EventField.ofCard : EventField.of(entity(entry))
     let node = try entry.required("of")
-    let field = try node.word(EventField.ofCard.map { ($0.name, $0) }, kind: "field")
+    let field = try node.word(fields.map { ($0.name, $0) }, kind: "field")
     try checkGeo(field, node)
     return field
   }

@@ -24,7 +24,14 @@ import Wire
 ///   - {name: night, aggregate: night, zone: Europe/Paris, from: 22, to: 6}
 ///   - {name: weekend, aggregate: weekend, zone_of: customer_zone}
 ///   - {name: speed, aggregate: speed}                           # from: coordinates or ip
+///   - {name: terminal_count_1h, entity: terminal, aggregate: count, window: 1h}
+///   - {name: device_cards_24h, entity: device, aggregate: distinct, of: card, window: 24h}
+///   - {name: amount_to_merchant_mean, aggregate: ratio, of: amount, by: merchant_mean_7d}
 /// ```
+/// An entity is a card (the default), customer, merchant, terminal, device or ip. A transaction without one has that entity's
+/// features missing. Fields of the transaction itself, calendar features and ratios have no entity; a ratio may divide values of
+/// different ones.
+///
 /// Aggregates: count, sum, mean, min, max, stddev, zscore (of the amount), distinct, is_new, seconds_since_last, last,
 /// changed, field, ratio, hour, day_of_week, weekend, night, distance, speed. Windows and lags run from `1s` to `90d`.
 ///

@@ -11,6 +11,10 @@ public struct PartitionImage: Sendable {
   public var loggedTime: Int64
   public var sinkCursor: Offset
   public var bundles: [BundleID]
+  /// Those that others may decide by already (X6).
+  public var prepared: [BundleID]
+  /// Bundles whose features are joined in a layout of `foreign`, whose number is that of `bundles` and then theirs.
+  public var joined: [[BundleID]]
   public var dedup: DedupImage
   public var entities: EntityFacts?
   /// Of the other kinds, in the order in which they come.
@@ -29,16 +33,26 @@ extension PartitionState {
       facts!.layouts[index].bundle = bundles.firstIndex { $0.parts.home.features == facts!.layouts[index].features }!
     }
     var foreignFacts = foreign.beginWalk()
-    for table in foreignFacts.indices {
+    var joined: [[BundleID]] = []
+    for (table, kept) in zip(foreignFacts.indices, foreign.kept) {
+      kept.forgetOrigins(but: foreignFacts[table].layouts.map { $0.features! })
       for index in foreignFacts[table].layouts.indices {
         let features = foreignFacts[table].layouts[index].features!
-        foreignFacts[table].layouts[index].bundle = bundles.firstIndex { $0.parts.part(features.entity)?.features == features }!
+        let origin = kept.origins.first { $0.features == features }!.bundles
+        foreignFacts[table].layouts[index].bundle = number(of: origin, &joined)
       }
     }
     return PartitionImage(
       partition: partition, range: range, offset: applied, epochs: log.prefix(applied), loggedTime: loggedTime, sinkCursor: sinkCursor,
-      bundles: bundles.map(\.id), dedup: dedup.image(), entities: facts, foreign: foreignFacts, home: home,
+      bundles: bundles.map(\.id), prepared: prepared.map(\.id), joined: joined, dedup: dedup.image(), entities: facts, foreign: foreignFacts, home: home,
       accounts: accounts)
+  }
+
+  private func number(of origin: [BundleID], _ joined: inout [[BundleID]]) -> Int {
+    if origin.count == 1, let known = bundles.firstIndex(where: { $0.id == origin[0] }) { return known }
+    if let known = joined.firstIndex(of: origin) { return bundles.count + known }
+    joined.append(origin)
+    return bundles.count + joined.count - 1
   }
 
   /// The walk's next entities, about `bytes` of them; nil when none is under way.
@@ -57,9 +71,9 @@ extension PartitionState {
   }
 
   /// The same for those of another kind.
-  func restoreForeign(_ facts: EntityFacts, _ features: [FeatureSet]) -> WireError? {
+  func restoreForeign(_ facts: EntityFacts, _ origins: [ForeignEntities.Kept.Origin]) -> WireError? {
     do throws(WireError) {
-      foreign.add(ForeignEntities.Kept(try EntityTable(restoring: facts, features: features)))
+      foreign.add(ForeignEntities.Kept(try EntityTable(restoring: facts, features: origins.map(\.features)), origins: origins))
       return nil
     } catch {
       return error
@@ -74,12 +88,13 @@ extension PartitionState {
 
   /// What `digest()` says, from its parts.
   static func digest(
-    dedup: UInt64, applied: Offset, loggedTime: Int64, entities: StateDigest?, bundles: [BundleID], foreign: [EntityKind.Digest],
-    home: HomeLedger, accounts: EntityLedger
+    dedup: UInt64, applied: Offset, loggedTime: Int64, entities: StateDigest?, bundles: [BundleID], prepared: [BundleID],
+    foreign: [EntityKind.Digest], home: HomeLedger, accounts: EntityLedger
   ) -> UInt64 {
     var words: [UInt64] = [dedup, applied.rawValue, UInt64(bitPattern: loggedTime)]
     if let entities { words += [entities.high, entities.low] }
     for bundle in bundles { words.append(bundle.high) }
+    for bundle in prepared { words.append(~bundle.high) }
     // Where there is no exchange, it is what it was before there could be one.
     for table in foreign { words += [UInt64(table.kind.rawValue), table.digest.high, table.digest.low] }
     if !home.isEmpty { words.append(home.digest()) }

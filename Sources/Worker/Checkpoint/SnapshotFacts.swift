@@ -10,6 +10,8 @@ import Wire
 /// u32 epochs, each u64 epoch, u64 end
 /// bool: has entities, then EntityFacts, of the cards
 /// where there are others: u32 tables, each u8 entity kind, then EntityFacts
+///   and where bundles stand side by side: u32 prepared, each an id; u32 joined sets, each u32 ids. A layout of another entity's that
+///   is numbered beyond the bundles is of the joined set of that number.
 /// ```
 public struct SnapshotFacts: Sendable {
   public var loggedTime: Int64
@@ -21,6 +23,8 @@ public struct SnapshotFacts: Sendable {
   public var epochs: [Appended.EpochEnd]
   public var entities: EntityFacts?
   public var foreign: [ForeignFacts] = []
+  public var prepared: [BundleID] = []
+  public var joined: [[BundleID]] = []
 
   public struct ForeignFacts: Sendable {
     public var kind: EntityKind
@@ -41,7 +45,15 @@ public struct SnapshotFacts: Sendable {
     epochs = image.epochs
     entities = image.entities
     foreign = image.foreign.map { ForeignFacts(kind: $0.entity, facts: $0) }
+    prepared = image.prepared
+    joined = image.joined
   }
+
+  /// The bundles whose features, joined, a layout of another entity's is of.
+  func origin(_ number: Int) -> [BundleID] { number < bundles.count ? [bundles[number]] : joined[number - bundles.count] }
+
+  /// Every bundle that it names.
+  var allBundles: [BundleID] { bundles + prepared + joined.joined() }
 
   public var bytes: [UInt8] {
     var out = WireWriter()
@@ -50,10 +62,7 @@ public struct SnapshotFacts: Sendable {
     out.write(horizonStart)
     out.write(UInt64(dedupEntries))
     out.write(UInt32(bundles.count))
-    for bundle in bundles {
-      out.write(bundle.high)
-      out.write(bundle.low)
-    }
+    for bundle in bundles { Self.write(bundle, to: &out) }
     out.write(UInt32(epochs.count))
     for item in epochs {
       out.write(item.epoch.rawValue)
@@ -68,7 +77,30 @@ public struct SnapshotFacts: Sendable {
         table.facts.write(to: &out)
       }
     }
+    if !prepared.isEmpty || !joined.isEmpty {
+      out.write(UInt32(prepared.count))
+      for bundle in prepared { Self.write(bundle, to: &out) }
+      out.write(UInt32(joined.count))
+      for set in joined {
+        out.write(UInt32(set.count))
+        for bundle in set { Self.write(bundle, to: &out) }
+      }
+    }
     return out.bytes
+  }
+
+  private static func write(_ bundle: BundleID, to out: inout WireWriter) {
+    out.write(bundle.high)
+    out.write(bundle.low)
+  }
+
+  @_lifetime(reader: copy reader)
+  private static func readBundles(_ reader: inout WireReader, limit: Int) throws(WireError) -> [BundleID] {
+    var bundles: [BundleID] = []
+    for _ in 0..<(try reader.readCount(itemSize: 16, limit: limit)) {
+      bundles.append(BundleID(high: try reader.read(UInt64.self), low: try reader.read(UInt64.self)))
+    }
+    return bundles
   }
 
   public init(reading bytes: RawSpan) throws(WireError) {
@@ -79,10 +111,7 @@ public struct SnapshotFacts: Sendable {
     let entries = try reader.read(UInt64.self)
     guard entries < UInt64(UInt32.max) / 2 else { throw .invalid(at: reader.position, "a dedup table holds at most 2^31 transactions") }
     dedupEntries = Int(entries)
-    bundles = []
-    for _ in 0..<(try reader.readCount(itemSize: 16, limit: Self.bundlesMax)) {
-      bundles.append(BundleID(high: try reader.read(UInt64.self), low: try reader.read(UInt64.self)))
-    }
+    bundles = try Self.readBundles(&reader, limit: Self.bundlesMax)
     epochs = []
     for _ in 0..<(try reader.readCount(itemSize: 16, limit: Appended.epochsMax)) {
       let item = Appended.EpochEnd(epoch: Epoch(try reader.read(UInt64.self)), end: Offset(try reader.read(UInt64.self)))
@@ -93,7 +122,17 @@ public struct SnapshotFacts: Sendable {
     }
     entities = try reader.readBool() ? try EntityFacts(from: &reader) : nil
     if reader.remaining > 0 { foreign = try Self.readForeign(&reader) }
-    let areNamed = foreign.allSatisfy { $0.facts.layouts.allSatisfy { $0.bundle < bundles.count } }
+    if reader.remaining > 0 {
+      prepared = try Self.readBundles(&reader, limit: PartitionState.preparedMax)
+      for _ in 0..<(try reader.readCount(itemSize: 4, limit: EntityKind.allCases.count * EntityLayout.countMax)) {
+        let set = try Self.readBundles(&reader, limit: PartitionState.preparedMax + 2)
+        guard !set.isEmpty else { throw .invalid(at: reader.position, "a layout of no bundle") }
+        joined.append(set)
+      }
+      guard !prepared.isEmpty || !joined.isEmpty else { throw .invalid(at: reader.position, "no bundles side by side, where some are said to be") }
+    }
+    let sets = bundles.count + joined.count
+    let areNamed = foreign.allSatisfy { $0.facts.layouts.allSatisfy { $0.bundle < sets } }
     guard areNamed, entities == nil || !bundles.isEmpty, entities?.layouts.allSatisfy({ $0.bundle < bundles.count }) ?? true else {
       throw .invalid(at: reader.position, "entities are laid out by a bundle that isn't named")
     }

@@ -112,6 +112,7 @@ public struct SnapshotInspector {
       let facts = try SnapshotFacts(reading: contents.span.bytes)
       print("  sinks have everything below \(facts.sinkCursor)  retries are known from \(facts.horizonStart) on")
       for bundle in facts.bundles { print("  bundle \(bundle)") }
+      for bundle in facts.prepared { print("  bundle \(bundle), which others may decide by already") }
       for epoch in facts.epochs { print("  epoch \(epoch.epoch) ends at \(epoch.end)") }
     } catch {
       print("  DAMAGED: the facts can't be read: \(error)")

@@ -76,11 +76,11 @@ public struct SnapshotReader {
     return RestoredSnapshot(header: header, log: EpochTable(spans: facts.epochs), state: state)
   }
 
-  private func bundles(_ facts: SnapshotFacts, _ find: (BundleID) -> Bundle?) throws -> [Bundle] {
-    var bundles: [Bundle] = []
-    for id in facts.bundles {
+  private func bundles(_ facts: SnapshotFacts, _ find: (BundleID) -> Bundle?) throws -> [BundleID: Bundle] {
+    var bundles: [BundleID: Bundle] = [:]
+    for id in facts.allBundles {
       guard let found = find(id) else { throw SnapshotError.bundleMissing(header.partition, id) }
-      bundles.append(found)
+      bundles[id] = found
     }
     return bundles
   }
@@ -100,16 +100,19 @@ final class RestoringState {
   private let facts: SnapshotFacts
   private let state: PartitionState
 
-  init(_ facts: SnapshotFacts, at offset: Offset, dedupHorizon: Int64, _ bundles: [Bundle]) throws(SnapshotError) {
+  init(_ facts: SnapshotFacts, at offset: Offset, dedupHorizon: Int64, _ found: [BundleID: Bundle]) throws(SnapshotError) {
     let state = PartitionState(dedupHorizon: dedupHorizon)
     self.facts = facts
     self.state = state
-    state.setRestored(bundles, applied: offset, loggedTime: facts.loggedTime, sinkCursor: facts.sinkCursor)
+    let bundles = facts.bundles.map { found[$0]! }
+    state.setRestored(bundles, prepared: facts.prepared.map { found[$0]! }, applied: offset, loggedTime: facts.loggedTime, sinkCursor: facts.sinkCursor)
     state.dedup = DedupTable(restoring: facts.dedupEntries, horizonStart: facts.horizonStart)
     for table in facts.foreign {
-      let features = table.facts.layouts.compactMap { bundles[$0.bundle].parts.part(table.kind)?.features }
-      guard features.count == table.facts.layouts.count else { throw .unreadable("a bundle has no features of its \(table.kind) entities") }
-      if let problem = state.restoreForeign(table.facts, features) { throw .unreadable("\(problem)") }
+      let origins = table.facts.layouts.compactMap { layout in
+        ForeignEntities.origin(table.kind, facts.origin(layout.bundle).map { found[$0]! })
+      }
+      guard origins.count == table.facts.layouts.count else { throw .unreadable("a bundle has no features of its \(table.kind) entities") }
+      if let problem = state.restoreForeign(table.facts, origins) { throw .unreadable("\(problem)") }
     }
     guard let known = facts.entities else { return }
     let features = known.layouts.map { bundles[$0.bundle].parts.home.features }

@@ -69,7 +69,8 @@ public struct SnapshotWriter: ~Copyable {
     try emit(block(.manifest, listed))
     let digest = PartitionState.digest(
       dedup: dedupDigest, applied: image.offset, loggedTime: image.loggedTime, entities: entities?.stateDigest(), bundles: image.bundles,
-      foreign: foreign.map { .init(kind: $0.kind, digest: $0.writer.stateDigest()) }, home: image.home, accounts: image.accounts)
+      prepared: image.prepared, foreign: foreign.map { .init(kind: $0.kind, digest: $0.writer.stateDigest()) }, home: image.home,
+      accounts: image.accounts)
     return SnapshotHeader(
       cluster: cluster, partition: image.partition, range: image.range, offset: image.offset, epoch: image.epochs.last?.epoch ?? .none,
       bundle: image.bundles.last ?? .none, loggedTime: image.loggedTime, stateDigest: digest,

@@ -22,6 +22,7 @@ public struct EntityExchange: Sendable {
     var home: PartitionID
     var homeEpoch: Epoch
     var to: NodeID
+    var settled: Offset
     var contributions: [Contribution]
   }
 
@@ -69,7 +70,8 @@ public struct EntityExchange: Sendable {
     guard waiting.count < Self.waitingMax else { return nil }
     var record = ContributionsRecord(
       home: message.home, settled: message.settled, map: home.map, range: range, bundle: message.bundle, items: [])
-    var waiter = Waiting(end: .zero, home: message.home, homeEpoch: message.homeEpoch, to: message.sender, contributions: [])
+    var waiter = Waiting(end: .zero, home: message.home, homeEpoch: message.homeEpoch, to: message.sender, settled: message.settled,
+      contributions: [])
     let mayAdmit = ledger.admits(isPresent: home.isPresent, map: home.map)
     for item in message.items {
       guard let fresh = fresh(item, message, ledger, mayAdmit: mayAdmit, &waiter) else {
@@ -132,12 +134,13 @@ public struct EntityExchange: Sendable {
     // One that waits for an older entry may stand behind one that waits for a newer: it is answered with that.
     while let first = waiting.first, first.end <= commit {
       waiting.removeFirst()
+      // Of a home that is not known here there is nothing to forget.
       let replies = first.contributions.compactMap { reply(first.home, $0, ledger) }
       actions.append(
         .reply(
           ContributionReplies(
             home: first.home, homeEpoch: first.homeEpoch, target: partition, targetEpoch: epoch, sender: me.node,
-            senderIncarnation: me.incarnation, settled: ledger.settled(first.home) ?? .zero, result: .replies(replies)), to: first.to))
+            senderIncarnation: me.incarnation, settled: ledger.settled(first.home) ?? first.settled, result: .replies(replies)), to: first.to))
       if planted(.forgetOnReply) { answered.append(first) }
     }
     return answered

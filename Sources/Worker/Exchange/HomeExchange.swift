@@ -69,7 +69,8 @@ public struct HomeExchange: Sendable {
     self.window = window
     self.commit = commit
     self.bundles = bundles
-    lanes = Self.lanes(routes, newest: nil)
+    // Others may still keep replies to predecessors of this primary, and wait to be told.
+    lanes = Self.lanes(routes, newest: commit > .zero ? Offset(commit.rawValue - 1) : nil)
     for intake in ledger.unfinished {
       if !intake.isDecided { open.append(Open(offset: intake.offset, awaited: intake.owed, due: now + deadline)) }
       owe(intake, intake.owed)
@@ -81,6 +82,9 @@ public struct HomeExchange: Sendable {
   public var isDrained: Bool {
     open.isEmpty && acknowledged.isEmpty && lanes.allSatisfy(\.isEmpty) || planted(.retireUnsettled) && open.isEmpty
   }
+
+  /// Something is undecided, or its decision has not committed.
+  public var hasOpen: Bool { !open.isEmpty }
 
   /// End of the entry with the decision on `offset`, while that may not have committed.
   public func decisionEnd(_ offset: Offset) -> Offset? {
@@ -240,6 +244,8 @@ public struct HomeExchange: Sendable {
   /// X3: every offset below has its contributions to the lane's partition acknowledged and its decision committed.
   private func settled(_ lane: ExchangeLane) -> Offset {
     var settled = lane.newest.map { $0 + 1 } ?? .zero
+    // What has not committed may give way to another primary's entries: their intakes would pass for settled.
+    if !planted(.settleBeyondCommit) { settled = min(settled, commit) }
     if let owed = lane.firstOwed, !planted(.settlePastUnacknowledged) { settled = min(settled, owed) }
     if let first = open.first?.offset, !planted(.settlePastUndecided) { settled = min(settled, first) }
     return settled

@@ -54,6 +54,7 @@ public struct HomeLedger: Sendable {
   /// In order of offset. Finished ones stand among the others until they are many.
   private var intakes = Deque<Intake>()
   private var finished = 0
+  private var undecided = 0
   /// Memory of the unfinished, approximately.
   public private(set) var bytes = 0
 
@@ -62,6 +63,7 @@ public struct HomeLedger: Sendable {
   /// Intakes that are undecided or owe something.
   public var count: Int { intakes.count - finished }
   public var isEmpty: Bool { count == 0 }
+  public var hasUndecided: Bool { undecided > 0 }
 
   /// In order of offset.
   public var unfinished: some Sequence<Intake> { intakes.lazy.filter { !$0.isFinished } }
@@ -79,6 +81,7 @@ public struct HomeLedger: Sendable {
     precondition(intakes.last.map { $0.offset < intake.offset } ?? true, "intakes come in the order of the log")
     precondition(!intake.isFinished)
     intakes.append(intake)
+    if !intake.isDecided { undecided += 1 }
     bytes += intake.size
   }
 
@@ -86,6 +89,7 @@ public struct HomeLedger: Sendable {
   /// with; nil where there is no undecided intake at `offset`.
   public mutating func decide(_ offset: Offset, owed: EntitySlots) -> Pending? {
     guard let place = find(offset), let pending = intakes[place].pending else { return nil }
+    undecided -= 1
     change(place) {
       $0.pending = nil
       $0.owed.formIntersection(owed)

@@ -36,6 +36,9 @@ public struct LogRecord: Equatable, Sendable {
     case acknowledged = 9
     /// Homes that have retired (X5). Payload: a `ForgottenRecord`.
     case forgotten = 10
+    /// Contributions under this bundle may come: its features are computed beside those that already are (X6). Payload: 16-byte
+    /// bundle id.
+    case bundlePrepared = 11
     /// Intake ends here: others take this partition's place (R12). Payload: a `Succession`.
     case seal = 15
     /// The coordinator has given the split or merge up; intake goes on. Payload: u32 operation.
@@ -54,6 +57,8 @@ public struct LogRecord: Equatable, Sendable {
     case unborn = 106
 
     public var isLocal: Bool { rawValue >= 100 }
+    /// Whoever takes the record has to have the bundle that it names.
+    public var namesBundle: Bool { self == .bundleActivated || self == .bundlePrepared }
     /// The sinks take it.
     public var hasDecisions: Bool { self == .decided || self == .decidedLater }
   }

@@ -8,8 +8,53 @@ import Wire
 struct ForeignEntities {
   final class Kept {
     var table: EntityTable
-    init(_ table: consuming EntityTable) { self.table = table }
+    /// Which bundles' features, joined in this order, a set of the table's is: of each that some entity may be laid out by.
+    private(set) var origins: [Origin]
+    /// Values of the transaction observed last, in the table's order.
+    private(set) var row: [Double]
+    /// Where a bundle's features stand in it, as far as it has been asked; nil within for one that is not all there.
+    private var columns: [BundleID: [Int]?] = [:]
+
+    struct Origin {
+      var features: FeatureSet
+      var bundles: [BundleID]
+    }
+
+    init(_ table: consuming EntityTable, origins: [Origin]) {
+      row = [Double](repeating: .nan, count: max(1, table.features.count))
+      self.table = table
+      self.origins = origins
+    }
+
     var kind: EntityKind { table.features.entity }
+
+    func observe(_ transaction: TransactionView, keyHash: KeyHash) -> Observation {
+      row.withUnsafeMutableBufferPointer { table.observe(transaction, keyHash: keyHash, into: $0) }
+    }
+
+    func columns(of bundle: Bundle) -> [Int]? {
+      if let known = columns[bundle.id] { return known }
+      let found = bundle.parts.part(kind).flatMap { table.features.columns(of: $0.features) }
+      columns[bundle.id] = found
+      return found
+    }
+
+    /// What the table computes from here on.
+    func follow(_ origin: Origin) {
+      columns.removeAll()
+      add(origin)
+      guard table.features != origin.features else { return }
+      table.rebuild(features: origin.features)
+      row = [Double](repeating: .nan, count: max(1, origin.features.count))
+    }
+
+    func add(_ origin: Origin) {
+      if !origins.contains(where: { $0.features == origin.features }) { origins.append(origin) }
+    }
+
+    func forgetOrigins(but used: [FeatureSet]) { origins.removeAll { !used.contains($0.features) } }
+
+    func part(_ range: KeyRange) -> Kept { Kept(table.part(range), origins: origins) }
   }
 
   /// By rising kind.
@@ -21,15 +66,24 @@ struct ForeignEntities {
   var count: Int { kept.reduce(0) { $0 + $1.table.count } }
   var memoryBytes: Int { kept.reduce(0) { $0 + $1.table.memoryBytes } }
 
-  /// The bundle's features are what the tables compute from here on.
-  mutating func follow(_ parts: FeatureParts) {
-    for part in parts.foreign {
-      if let known = self[part.features.entity] {
-        if known.table.features != part.features { known.table.rebuild(features: part.features) }
+  /// The bundles' features are what the tables compute from here on (X6); the first of them says how late an event may be.
+  mutating func follow(_ bundles: [Bundle]) {
+    for kind in EntityKind.allCases {
+      guard let origin = Self.origin(kind, bundles) else { continue }
+      if let known = self[kind] {
+        known.follow(origin)
       } else {
-        add(Kept(EntityTable(features: part.features)))
+        add(Kept(EntityTable(features: origin.features), origins: [origin]))
       }
     }
+  }
+
+  /// Features of `kind` in these bundles, joined; nil where none has any.
+  static func origin(_ kind: EntityKind, _ bundles: [Bundle]) -> Kept.Origin? {
+    let asking = bundles.filter { $0.parts.part(kind) != nil }
+    let sets = asking.map { $0.parts.part(kind)!.features }
+    guard let first = sets.first else { return nil }
+    return Kept.Origin(features: first.joined(with: Array(sets.dropFirst())), bundles: asking.map(\.id))
   }
 
   mutating func add(_ table: Kept) {
@@ -40,7 +94,7 @@ struct ForeignEntities {
   /// Of the keys in `range`, as a copy (R12).
   func part(_ range: KeyRange) -> ForeignEntities {
     var part = ForeignEntities()
-    part.kept = kept.map { Kept($0.table.part(range)) }
+    part.kept = kept.map { $0.part(range) }
     return part
   }
 
@@ -48,7 +102,12 @@ struct ForeignEntities {
   static func merged(_ a: ForeignEntities, _ b: ForeignEntities) -> ForeignEntities {
     var merged = a
     for other in b.kept {
-      if let known = merged[other.kind] { known.table.absorb(other.table.part(KeyRange.tiles(1)[0])) } else { merged.add(other) }
+      guard let known = merged[other.kind] else {
+        merged.add(other)
+        continue
+      }
+      known.table.absorb(other.table.part(KeyRange.tiles(1)[0]))
+      for origin in other.origins { known.add(origin) }
     }
     return merged
   }

@@ -4,6 +4,9 @@ import Wire
 /// Entries of the exchange (X1-X5): what a home logs of its own transactions, and what an entities' partition logs of
 /// others'.
 extension PartitionState {
+  /// Some bundle had features of other entities, or others had them of entities here.
+  var mayExchange: Bool { !foreign.isEmpty || !home.isEmpty || !accounts.isEmpty }
+
   func apply(exchange header: LogRecord, _ payload: RawSpan) throws(WireError) {
     switch header.kind {
     case .intake: try apply(try IntakeRecord(reading: payload, rowCount: header.count), header)
@@ -68,19 +71,14 @@ extension PartitionState {
 
   // MARK: Entities
 
-  /// Adds the contributions to their entities' histories. Values are given where this partition computes the very features that
-  /// the contribution's bundle declares: else the home decides without them.
+  /// Adds the contributions to their entities' histories. Values are given where this partition computes the features that the
+  /// contribution's bundle declares, beside others or alone: else it is one of long ago, and the home decides without them (X6).
   func contribute(_ record: ContributionsRecord, end: Offset) {
-    let declared = bundles.last { $0.id == record.bundle }?.parts
+    let declared = sideBySide.first { $0.id == record.bundle }
     accounts.apply(record, end: end) { transaction, slot, key, values in
       guard let kept = foreign[slot.kind] else { return 0 }
-      let width = kept.table.features.count
-      let first = values.count
-      values.append(contentsOf: repeatElement(.nan, count: width))
-      let seen = values.withUnsafeMutableBufferPointer {
-        kept.table.observe(transaction, keyHash: key, into: UnsafeMutableBufferPointer(rebasing: $0[first..<first + width]))
-      }
-      if declared?.part(slot.kind)?.features != kept.table.features { values.removeLast(width) }
+      let seen = kept.observe(transaction, keyHash: key)
+      if let declared, let columns = kept.columns(of: declared) { for column in columns { values.append(kept.row[column]) } }
       return seen.rawValue
     }
   }

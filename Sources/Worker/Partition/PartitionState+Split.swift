@@ -24,6 +24,7 @@ extension PartitionState {
     part.accounts = accounts.part(range)
     part.home = home
     part.bundles = bundles
+    part.prepared = prepared
     part.loggedTime = loggedTime
     part.applied = Self.birthEnd
     return part
@@ -88,6 +89,11 @@ extension PartitionState {
     child.dedup = DedupTable.merged(dedup, other.dedup, bundleOfA: indices(bundles), bundleOfB: indices(other.bundles))
     child.entities = Self.merge(entities.take(), other.entities.take())
     child.foreign = ForeignEntities.merged(foreign, other.foreign)
+    child.prepared = Array(
+      (first.prepared + second.prepared.filter { own in !first.prepared.contains { $0.id == own.id } })
+        .filter { $0.id != second.bundle?.id }.suffix(Self.preparedMax))
+    // The parents may have stood at different bundles.
+    child.foreign.follow(child.sideBySide)
     child.accounts = EntityLedger.merged(accounts, other.accounts)
     child.applied = Self.birthEnd
     child.advance(to: max(loggedTime, other.loggedTime))

@@ -19,6 +19,9 @@ public final class PartitionState {
   public internal(set) var accounts = EntityLedger()
   /// Every bundle that has decided here, oldest first; dedup entries refer to them by index.
   public internal(set) var bundles: [Bundle] = []
+  /// Those that others may decide by, and that have not decided here yet, oldest first (X6).
+  var prepared: [Bundle] = []
+  static let preparedMax = 2
   /// End of what has been applied.
   public internal(set) var applied = Offset.zero
   /// End of the last record with decisions that has been applied here; zero where that was before this process could see it.
@@ -63,9 +66,30 @@ public final class PartitionState {
     } else if bundles.last?.features != bundle.features {
       entities!.rebuild(features: bundle.parts.home.features)
     }
-    foreign.follow(bundle.parts)
     bundles.append(bundle)
+    prepared.removeAll { $0.id == bundle.id }
+    foreign.follow(sideBySide)
   }
+
+  /// Contributions under the bundle may come from here on (X6).
+  func prepare(_ bundle: Bundle) {
+    prepared.append(bundle)
+    if prepared.count > Self.preparedMax { prepared.removeFirst() }
+    foreign.follow(sideBySide)
+  }
+
+  /// Bundles whose features of other entities are computed here, newest first: those that others may decide by already, the one
+  /// that decides here, and the one before, whose contributions may still come, and to which there is a way back (X6).
+  var sideBySide: [Bundle] {
+    var all = Array(prepared.reversed())
+    guard let active = bundles.last else { return all }
+    all.append(active)
+    if let previous = bundles.last(where: { $0.id != active.id }), !all.contains(where: { $0.id == previous.id }) { all.append(previous) }
+    return all
+  }
+
+  /// Whether it has decided here, or may be asked for.
+  func knows(_ id: BundleID) -> Bool { prepared.contains { $0.id == id } || bundles.contains { $0.id == id } }
 
   /// Applies a committed record that another replica, or an earlier process, decided.
   /// - Throws: `ApplyError` when the record can't be read or its bundle isn't here: the replica is to be stopped.
@@ -86,11 +110,17 @@ public final class PartitionState {
       guard payload.byteCount == 8 else { throw .unreadable(header.partition, header.baseOffset, "a sink cursor has 8 bytes") }
       sinkCursor = max(sinkCursor, Offset(UInt64(littleEndian: payload.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))))
     case .bundleActivated:
-      guard let id = BundleID(activatedBy: UnsafeRawBufferPointer(rebasing: record[..<header.length])) else {
+      guard let id = BundleID(namedBy: UnsafeRawBufferPointer(rebasing: record[..<header.length])) else {
         throw .unreadable(header.partition, header.baseOffset, "a bundle id has 16 bytes")
       }
       guard let bundle = find(id) else { throw .bundleMissing(header.partition, id) }
       activate(bundle)
+    case .bundlePrepared:
+      guard let id = BundleID(namedBy: UnsafeRawBufferPointer(rebasing: record[..<header.length])) else {
+        throw .unreadable(header.partition, header.baseOffset, "a bundle id has 16 bytes")
+      }
+      guard let bundle = find(id) else { throw .bundleMissing(header.partition, id) }
+      prepare(bundle)
     case .decided:
       do throws(WireError) {
         try apply(DecidedBatch(reading: payload, rowCount: header.count), header)
@@ -132,11 +162,12 @@ public final class PartitionState {
   public func digest() -> UInt64 {
     Self.digest(
       dedup: dedup.digest(), applied: applied, loggedTime: loggedTime, entities: entities?.digest(), bundles: bundles.map(\.id),
-      foreign: foreign.digests(), home: home, accounts: accounts)
+      prepared: prepared.map(\.id), foreign: foreign.digests(), home: home, accounts: accounts)
   }
 
-  func setRestored(_ bundles: [Bundle], applied: Offset, loggedTime: Int64, sinkCursor: Offset) {
+  func setRestored(_ bundles: [Bundle], prepared: [Bundle], applied: Offset, loggedTime: Int64, sinkCursor: Offset) {
     self.bundles = bundles
+    self.prepared = prepared
     self.applied = applied
     self.loggedTime = loggedTime
     self.sinkCursor = sinkCursor

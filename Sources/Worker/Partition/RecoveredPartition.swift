@@ -94,7 +94,7 @@ public struct RecoveredPartition {
     if header.baseOffset < base { return passOver(header, record) }
     // What is missing before it may lie in segments that were cut, of a copy whose end comes later.
     guard isNext(header) else { return }
-    if header.kind == .bundleActivated, let id = BundleID(activatedBy: record) {
+    if header.kind.namesBundle, let id = BundleID(namedBy: record) {
       guard let found = bundle(id) else { throw .bundleMissing(self.id, id) }
       if !bundles.contains(where: { $0 === found }) { bundles.append(found) }
     }

@@ -151,18 +151,39 @@ extension Shard {
     }
   }
 
+  /// The map's bundles, as far as they are loaded: first the switch, then what may come next.
+  func followBundles(_ partition: Partition, now: Int64) {
+    activateBundle(partition, now: now)
+    if let candidateBundle { prepareBundle(partition, candidateBundle, now: now) }
+  }
+
+  /// X6: others may decide by the bundle before this partition does.
+  func prepareBundle(_ partition: Partition, _ id: BundleID, now: Int64) {
+    guard let bundle = bundles[id], !bundle.parts.foreign.isEmpty, partition.replica.primaryEpoch != nil, !partition.state.knows(id),
+      partition.state.seal == nil, partition.pause == nil
+    else { return }
+    let time = partition.state.nextLoggedTime(now: now + wallOffset)
+    partition.state.advance(to: time)
+    partition.state.prepare(bundle)
+    append(partition, .bundlePrepared, id, loggedTime: time, now: now)
+  }
+
+  private func append(_ partition: Partition, _ kind: LogRecord.Kind, _ bundle: BundleID, loggedTime: Int64, now: Int64) {
+    append(partition, kind: kind, count: 1, payloadSize: 16, loggedTime: loggedTime, now: now) { payload in
+      payload.storeBytes(of: bundle.high.littleEndian, as: UInt64.self)
+      payload.storeBytes(of: bundle.low.littleEndian, toByteOffset: 8, as: UInt64.self)
+    }
+  }
+
   /// S1: the switch is a log entry, written once the bundle is loaded.
-  func activateBundle(_ partition: Partition, now: Int64) {
+  private func activateBundle(_ partition: Partition, now: Int64) {
     guard let id = wantedBundle, let bundle = bundles[id], partition.replica.primaryEpoch != nil, partition.state.bundle?.id != id,
       partition.state.seal == nil, partition.pause == nil
     else { return }
     let time = partition.state.nextLoggedTime(now: now + wallOffset)
     partition.state.advance(to: time)
     partition.state.activate(bundle)
-    append(partition, kind: .bundleActivated, count: 1, payloadSize: 16, loggedTime: time, now: now) { payload in
-      payload.storeBytes(of: id.high.littleEndian, as: UInt64.self)
-      payload.storeBytes(of: id.low.littleEndian, toByteOffset: 8, as: UInt64.self)
-    }
+    append(partition, .bundleActivated, id, loggedTime: time, now: now)
   }
 
   private func finishOne(_ id: RequestID) {

@@ -93,7 +93,8 @@ extension Shard {
     let state = partition.state
     guard partition.replica.isServing, let bundle = state.bundle else { return refuse(rows, request, .unavailable) }
     guard (state.seal == nil || planted(.decideBehindSeal)) && partition.pause == nil else { return refuse(rows, request, .sealed) }
-    guard bundle.parts.isWhole else {
+    // What was taken in before a switch to a bundle of cards alone may still be undecided: its retries wait for that.
+    guard bundle.parts.isWhole, partition.exchange?.home.hasOpen != true, !state.home.hasUndecided else {
       return takeIn(payload, rows, partition, bundle, request: request, id: requestID, firstSent: firstSent, now: now)
     }
     let time = state.nextLoggedTime(now: now + wallOffset)

@@ -27,13 +27,14 @@ extension Shard {
   public func received(_ message: Contributions, now: Int64) {
     guard let partition = partitions[message.target], partition.replica.isServing, partition.state.seal == nil, partition.pause == nil,
       partition.state.bundle != nil
-    else {
-      return output.contributionReplies.append(
-        (
-          ContributionReplies(
-            home: message.home, homeEpoch: message.homeEpoch, target: message.target, targetEpoch: message.targetEpoch, sender: me.node,
-            senderIncarnation: me.incarnation, settled: .zero, result: .unavailable), to: message.sender
-        ))
+    else { return refuse(message) }
+    if !message.items.isEmpty, !partition.state.knows(message.bundle) {
+      // The home has switched, and this partition has not yet.
+      guard bundles[message.bundle] != nil else {
+        output.neededBundles.append(message.bundle)
+        return refuse(message)
+      }
+      prepareBundle(partition, message.bundle, now: now)
     }
     let exchange = exchange(of: partition, now: now)
     let standing = EntityExchange.HomeStanding(map: routesVersion, isPresent: homes.contains(message.home))
@@ -50,6 +51,13 @@ extension Shard {
     settleExchanges(now: now)
   }
 
+  private func refuse(_ message: Contributions) {
+    let reply = ContributionReplies(
+      home: message.home, homeEpoch: message.homeEpoch, target: message.target, targetEpoch: message.targetEpoch, sender: me.node,
+      senderIncarnation: me.incarnation, settled: .zero, result: .unavailable)
+    output.contributionReplies.append((reply, to: message.sender))
+  }
+
   /// Another partition's answer to one of this shard.
   public func received(_ message: ContributionReplies, now: Int64) {
     guard let partition = partitions[message.home], let exchange = partition.exchange else { return }
@@ -61,8 +69,8 @@ extension Shard {
   /// Time passes: deadlines, and what is to be sent again.
   public func tickExchanges(now: Int64) {
     for partition in partitions.values.sorted(by: { $0.id < $1.id }) where partition.replica.isServing {
-      // A new primary has what its predecessors left open.
-      guard partition.exchange != nil || !partition.state.home.isEmpty || !partition.state.accounts.isEmpty else { continue }
+      // A new primary has what its predecessors left open, and tells others what has settled.
+      guard partition.exchange != nil || partition.state.mayExchange else { continue }
       let exchange = exchange(of: partition, now: now)
       exchange.home.tick(partition.state.home, now: now, &exchange.homeActions)
       forgetHomes(partition, now: now)

@@ -80,7 +80,7 @@ extension Shard {
 
   private func resume(_ partition: Partition, now: Int64) {
     partition.pause = nil
-    activateBundle(partition, now: now)
+    followBundles(partition, now: now)
   }
 
   private func report(_ partition: Partition, _ version: RecordVersion, _ state: HandOverReport.State, milliseconds: Int64) {

@@ -32,6 +32,8 @@ public final class Shard {
   public var wallOffset: Int64 = 0
   /// The bundle that the cluster map says decides.
   var wantedBundle: BundleID?
+  /// The one that is to decide next.
+  var candidateBundle: BundleID?
   /// Who owns which keys in the whole cluster, by the map of this version (X).
   var routes: [ExchangeRoute] = []
   var routesVersion = MapVersion.none
@@ -196,6 +198,7 @@ public final class Shard {
   public func learned(_ map: ClusterMap, owns: (PartitionID) -> Bool = { _ in true }, now: Int64) {
     settings = map.settings
     wantedBundle = map.activeBundle
+    candidateBundle = map.candidateBundle
     retire(absentFrom: map)
     for record in map.partitions {
       guard record.replicas.contains(me.node), owns(record.id) else { continue }
@@ -208,7 +211,7 @@ public final class Shard {
       partition.range = record.range
       partition.replica.learned(record, now: now, &actions)
       carryOut(on: partition, now: now)
-      activateBundle(partition, now: now)
+      followBundles(partition, now: now)
     }
   }
 
@@ -228,7 +231,7 @@ public final class Shard {
   /// A bundle is loaded and checked: it may be activated and applied from now on.
   public func loaded(_ bundle: Bundle, now: Int64) {
     bundles[bundle.id] = bundle
-    for partition in partitions.values.sorted(by: { $0.id < $1.id }) { activateBundle(partition, now: now) }
+    for partition in partitions.values.sorted(by: { $0.id < $1.id }) { followBundles(partition, now: now) }
   }
 
   public func received(_ append: Append, records: RawSpan, now: Int64) {
@@ -249,8 +252,8 @@ public final class Shard {
     // Damaged on the way, or not what a primary sends: nothing of it is taken.
     guard isWhole, Self.isRun(headers, of: append) else { return }
     // A log never names a bundle that this node hasn't got on disk: such records are taken once it has.
-    for (header, range) in zip(headers, ranges) where header.kind == .bundleActivated {
-      guard let id = records.withUnsafeBytes({ BundleID(activatedBy: UnsafeRawBufferPointer(rebasing: $0[range])) }) else { return }
+    for (header, range) in zip(headers, ranges) where header.kind.namesBundle {
+      guard let id = records.withUnsafeBytes({ BundleID(namedBy: UnsafeRawBufferPointer(rebasing: $0[range])) }) else { return }
       guard bundles[id] != nil else { return output.neededBundles.append(id) }
     }
     partition.replica.received(append, records: headers, now: now, &actions)

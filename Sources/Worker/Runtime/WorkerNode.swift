@@ -188,12 +188,24 @@ final class WorkerNode: @unchecked Sendable {
     for loop in loops { loop.eventLoop.execute { loop.shard.avoid(limping) } }
   }
 
+  /// The coordinator hears of it once every partition that this worker leads has logged that others may decide by it (X6).
   func loaded(_ bundle: Bundle) {
-    shared.withLock {
-      if !$0.loaded.contains(bundle.id) { $0.loaded = Array(($0.loaded + [bundle.id]).suffix(Heartbeat.bundlesMax)) }
-      $0.bundles[bundle.id] = bundle
+    shared.withLock { $0.bundles[bundle.id] = bundle }
+    let left = Mutex(loops.count)
+    for loop in loops {
+      loop.eventLoop.execute {
+        loop.loaded(bundle)
+        let isLast = left.withLock { count in
+          count -= 1
+          return count == 0
+        }
+        if isLast { self.reportLoaded(bundle.id) }
+      }
     }
-    for loop in loops { loop.eventLoop.execute { loop.loaded(bundle) } }
+  }
+
+  private func reportLoaded(_ id: BundleID) {
+    shared.withLock { if !$0.loaded.contains(id) { $0.loaded = Array(($0.loaded + [id]).suffix(Heartbeat.bundlesMax)) } }
   }
 
   /// R12.
@@ -216,7 +228,7 @@ final class WorkerNode: @unchecked Sendable {
   /// The newest that this worker has heard of.
   var map: ClusterMap? { shared.withLock { $0.map } }
 
-  func isLoaded(_ id: BundleID) -> Bool { shared.withLock { $0.loaded.contains(id) } }
+  func isLoaded(_ id: BundleID) -> Bool { shared.withLock { $0.bundles[id] != nil } }
   func loadedBundles() -> [BundleID] { shared.withLock { $0.loaded } }
   func replicaReports() -> [ReplicaReport] { shared.withLock { $0.reports.values.joined().sorted { $0.partition < $1.partition } } }
 

@@ -23,7 +23,7 @@ struct Oracle {
 
   private func replay(_ lines: [DecisionFiles.Line], _ files: DecisionFiles, _ outcome: inout Outcome) {
     guard let features = bundles.values.first?.features else { return }
-    var table = EntityTable(features: features)
+    var table = FeatureHistories(features: features)
     var row = [Double](repeating: 0, count: features.count)
     var scores: [Float] = [0]
     var scratch = ModelScratch()

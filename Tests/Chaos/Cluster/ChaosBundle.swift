@@ -40,7 +40,7 @@ enum ChaosBundle {
   private static func trainingRows(_ features: FeatureSet, seed: UInt64) throws -> [Float] {
     let start: Int64 = 1_767_571_200_000
     var source = LoadSource(seed: seed, prefix: 0, cards: 1_000)
-    var table = EntityTable(features: features)
+    var table = FeatureHistories(features: features)
     var row = [Double](repeating: 0, count: features.count)
     var rows: [Float] = []
     var bytes: [UInt8] = []
