@@ -17,7 +17,8 @@ struct Assay: AsyncParsableCommand {
       CommandGroup(
         name: "Data",
         subcommands: [
-          SubmitCommand.self, GenerateCommand.self, TrainCommand.self, BacktestCommand.self, ExportCommand.self, DemoCommand.self,
+          SubmitCommand.self, LabelCommand.self, GenerateCommand.self, TrainCommand.self, BacktestCommand.self,
+          ExportCommand.self, DemoCommand.self,
         ]),
     ])
 }

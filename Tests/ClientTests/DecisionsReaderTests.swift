@@ -14,7 +14,7 @@ import Wire
           id: BundleID(high: 9, low: UInt64(bundle)), reasons: ["A", "B\(bundle)"], features: withFeatures ? ["x", "y", "z"] : []))
     }
     for _ in 0..<Int.random(in: 0...20, using: &generator) {
-      let status = Decisions.Outcome.Status(rawValue: UInt8.random(in: 0...3, using: &generator))!
+      let status = Decisions.Outcome.Status(rawValue: UInt8.random(in: 0...5, using: &generator))!
       var outcome = Decisions.Outcome(status: status)
       switch status {
       case .decided, .duplicate:
@@ -26,6 +26,9 @@ import Wire
         outcome.features = withFeatures ? [1, -2.5, .infinity] : []
       case .rejected: outcome.rejection = Rejection(.tooLarge, field: "f", "why")
       case .retry: outcome.failure = .fenced
+      case .applied, .alreadyApplied:
+        outcome.partition = PartitionID(UInt32.random(in: 0...99, using: &generator))
+        outcome.offset = Offset(generator.next())
       }
       all.outcomes.append(outcome)
     }

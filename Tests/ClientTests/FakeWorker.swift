@@ -21,6 +21,8 @@ final class Ledger: Sendable {
     /// Ids that came again with a first-sent time after they had first come.
     var sentTooLate: [String] = []
     var quarantined: [Quarantine.Record] = []
+    /// As they were sent, by transaction id.
+    var labels: [String: Label] = [:]
   }
 
   let state = Mutex(State())
@@ -158,6 +160,8 @@ final class FakeWorker: LinkDelegate, @unchecked Sendable {
 
   private func outcomes(_ payload: RawSpan) -> Decisions {
     var all = table(payload)
+    let isOfLabels = try! Submit(reading: payload).flags.contains(.labels)
+    if isOfLabels { keepLabels(payload) }
     forEach(payload) { id, _ in
       let (offset, times) = ledger.state.withLock { state in
         state.entries[id]!.deciding += 1
@@ -166,6 +170,10 @@ final class FakeWorker: LinkDelegate, @unchecked Sendable {
       var outcome = Decisions.Outcome(status: times == 1 ? .decided : .duplicate)
       outcome.partition = PartitionID(1)
       outcome.offset = Offset(offset)
+      if isOfLabels {
+        outcome.status = times == 1 ? .applied : .alreadyApplied
+        return all.outcomes.append(outcome)
+      }
       let isAlert = id.hasSuffix("7")
       outcome.decision = Decision(
         score: isAlert ? 0.9 : 0.1, action: isAlert ? .review : .approve, verdict: isAlert ? .potentialFraud : .clear,
@@ -199,6 +207,16 @@ final class FakeWorker: LinkDelegate, @unchecked Sendable {
     let message = try! Quarantine(reading: payload)
     ledger.state.withLock { $0.quarantined += message.records }
     link.send(.quarantined, correlation: correlation) { Quarantined(count: UInt32(message.records.count)).write(to: &$0) }
+  }
+
+  private func keepLabels(_ payload: RawSpan) {
+    var ranges: [Range<Int>] = []
+    try! Submit(reading: payload).locateRows(in: payload, into: &ranges)
+    for range in ranges {
+      let row = payload.extracting(range)
+      let id = Rows.text(TransactionView(trusted: Label.record(of: row)).id)
+      ledger.state.withLock { $0.labels[id] = Label(of: row)! }
+    }
   }
 
   private func forEach(_ payload: RawSpan, _ body: (String, String) -> Void) {

@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import Models
 import Synchronization
 import Testing
 import Wire
@@ -102,6 +103,48 @@ import Wire
     options.again = true
     let third = try await run(cluster, options)
     #expect(!third.wasDone && third.counters.decided == 0 && third.counters.alreadyDecided == 100)
+    await cluster.stop()
+  }
+
+  @Test func labelsAreSentWithTheirTransactions() async throws {
+    let place = try Place()
+    let cluster = try await FakeCluster(workers: 2)
+    cluster.publish(primaries: [0, 1])
+    cluster.workers[1].follow { $0 == 2 ? .decideAndDrop : .decide }
+    let rows = (0..<200).map { "t\($0)" }
+    let inRows = rows.enumerated().map { number, id in
+      String(Rows.line(id, card: "card-\(number % 50)").dropLast(2)) + ",\"label\":\"\(number % 3 == 0 ? "fraud" : "legitimate")\"}\n"
+    }
+    let path = try place.write("labels.ndjson", inRows.joined() + "not json\n")
+    var options = job(path)
+    options.labels = .inRows
+    let summary = try await run(cluster, options)
+    #expect(summary.isComplete && summary.counters.decided == 200 && summary.counters.quarantined == 1 && summary.unknown == [:])
+    let sent = cluster.ledger.state.withLock { $0.labels }
+    #expect(sent.count == 200 && sent.allSatisfy { ($0.value.finding == .fraud) == (Int($0.key.dropFirst())! % 3 == 0) })
+    await cluster.stop()
+  }
+
+  @Test func labelsByIdFindTheirTransactions() async throws {
+    let place = try Place()
+    let cluster = try await FakeCluster(workers: 1)
+    cluster.publish(primaries: [0])
+    let path = try place.write("in.ndjson", Self.lines(300) + "not json\n")
+    var options = job(path)
+    options.labels = .byTransaction(
+      try LabelTable(csv: Array("pattern,label,transaction_id,label_version\nx,1,t7,2\r\n,legitimate,\"t250\",\n,fraud,t999,\n".utf8)))
+    let summary = try await run(cluster, options)
+    #expect(summary.isComplete && summary.counters.rows == 2 && summary.counters.decided == 2)
+    let sent = cluster.ledger.state.withLock { $0.labels }
+    #expect(sent == ["t7": Label(.fraud, version: 2), "t250": Label(.legitimate)])
+    for (text, line) in [("id,label\n", 1), ("transaction_id,label\nt1,maybe\n", 2), ("transaction_id,label\n\nt1,1\nt1,0\n", 4)] {
+      do throws(LabelTable.Defect) {
+        _ = try LabelTable(csv: Array(text.utf8))
+        Issue.record("taken: \(text)")
+      } catch {
+        #expect(error.line == line)
+      }
+    }
     await cluster.stop()
   }
 

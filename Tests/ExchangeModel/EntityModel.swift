@@ -120,7 +120,7 @@ struct EntityModel {
     case .contributions(let bytes):
       let record = try! ContributionsRecord(reading: bytes.span.bytes)
       var counts = counts
-      ledger.apply(record, end: end) { _, _, key, values in
+      ledger.apply(record, end: end) { _, _, key, _, values in
         counts[key, default: 0] += 1
         values.append(Double(counts[key]!))
         return 0

@@ -16,7 +16,7 @@ struct EntityWalkTests {
       country: random.below(8), channel: random.below(7), merchant: random.below(12))
   }
 
-  private struct Written {
+  struct Written {
     var facts: EntityFacts
     var records: [UInt8] = []
     var digest = StateDigest(high: 0, low: 0)
@@ -37,7 +37,7 @@ struct EntityWalkTests {
   }
 
   /// Walks in small pieces with `between` after each.
-  private static func walk(_ driver: inout TableDriver, bytes: Int, between: (inout TableDriver) -> Void) -> Written {
+  static func walk(_ driver: inout TableDriver, bytes: Int, between: (inout TableDriver) -> Void) -> Written {
     var written = Written(facts: driver.table.beginWalk())
     var writer = EntityRecordWriter(written.facts)
     while let images = driver.table.walkOn(bytes: bytes, entities: 3) {

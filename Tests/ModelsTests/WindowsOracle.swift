@@ -29,6 +29,10 @@ struct Payment {
   var merchant = 0
   var terminal = 0
   var device = 0
+  /// 0: all such payments share an id.
+  var id = 0
+  /// 0 none, 1 legitimate, 2 fraud.
+  var label = 0
 
   static let countries = ["", "FR", "DE", "US", "BR", "JP", "GB", "IT"]
 
@@ -41,7 +45,7 @@ struct Payment {
     builder.country = country == 0 ? .none : Country(Self.countries[country])!
     builder.mcc = mcc == 0 ? TransactionView.noMCC : UInt16(mcc)
     builder.channel = Channel(rawValue: UInt8(channel))!
-    builder.id = [1]
+    builder.id = id == 0 ? [1] : Array("p\(id)".utf8)
     builder.card = Array("card-\(card)".utf8)
     if merchant > 0 { builder.merchant = Array("merchant-\(merchant)".utf8) }
     if terminal > 0 { builder.terminal = Array("terminal-\(terminal)".utf8) }
@@ -60,7 +64,8 @@ struct Payment {
     case .terminal: UInt64(terminal)
     case .device: UInt64(device)
     case .card: UInt64(card) + 1
-    case .entryMode, .ip, .customer, .location, .ipCountry, .ipLocation: 0
+    case .label: UInt64(label)
+    case .entryMode, .ip, .customer, .location, .ipCountry, .ipLocation, .transaction, .labelVersion: 0
     }
   }
 }
@@ -99,6 +104,12 @@ struct WindowsOracle {
     return (values, observation)
   }
 
+  /// From here on the payment of this card and id is known by the label.
+  mutating func label(card: Int, id: Int, _ label: Int) {
+    guard let place = events[card]?.firstIndex(where: { $0.id == id }) else { return }
+    events[card]![place].label = label
+  }
+
   private mutating func value(
     _ aggregate: Aggregate, _ payment: Payment, _ history: [Payment], _ position: Int, _ earlier: [Double]
   ) -> Double {
@@ -106,6 +117,9 @@ struct WindowsOracle {
     case .statistic(let statistic, let window, let filter):
       let amounts = members(window, filter, payment, history, position).map { history[$0].amount }
       return value(statistic, amounts, payment)
+    case .fraudShare(let window, let filter):
+      let whole = members(window, filter, payment, history, position)
+      return whole.isEmpty ? .nan : Double(whole.count { history[$0].label == 2 }) / Double(whole.count)
     case .distinct(let field, let window, let filter):
       let values = members(window, filter, payment, history, position).map { history[$0].value(field) }
       return Double(Set(values).subtracting([0]).count)
@@ -208,5 +222,21 @@ struct TableDriver: ~Copyable {
     let view = TransactionView(trusted: record.span.bytes)
     let observation = table.observe(view, keyHash: keyHash ?? view.keyHash, into: vector)
     return (Array(vector.prefix(table.features.count)), observation)
+  }
+
+  mutating func standing(_ payment: Payment) -> LabelStanding {
+    payment.record(into: &bytes, builder: &builder)
+    let record = bytes
+    let view = TransactionView(trusted: record.span.bytes)
+    let key = view.keyHash
+    return table.labelStanding(view, keyHash: key)
+  }
+
+  mutating func label(_ payment: Payment, _ label: Label) -> Bool {
+    payment.record(into: &bytes, builder: &builder)
+    let record = bytes
+    let view = TransactionView(trusted: record.span.bytes)
+    let key = view.keyHash
+    return table.setLabel(label, of: view, keyHash: key)
   }
 }

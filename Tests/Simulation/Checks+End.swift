@@ -33,6 +33,7 @@ extension Checks {
     checkLeftOvers(cluster)
     checkAnswers(cluster)
     checkDecisions(cluster)
+    checkLabels(cluster)
     checkExchange(cluster)
     checkSinks(cluster)
   }
@@ -93,6 +94,29 @@ extension Checks {
             "\(client.process.name)'s transaction \(tag) was answered with \(answer.partition) \(answer.offset), and is "
               + (places[row.record].map { "at \($0)" } ?? "in no committed history"))
         }
+      }
+    }
+  }
+
+  /// Every label that a client was told of as applied stands in the committed history.
+  private func checkLabels(_ cluster: Cluster) {
+    var logged: Set<[UInt8]> = []
+    for history in histories.values {
+      for entry in history.entries where entry.header.kind == .labels {
+        let payload = Array(entry.bytes[LogRecord.headerSize...])
+        guard let record = try? LabelsRecord(reading: payload.span.bytes, count: entry.header.count) else { continue }
+        for row in record.rows {
+          var bytes = row.transaction
+          row.label.append(to: &bytes)
+          logged.insert(bytes)
+        }
+      }
+    }
+    for client in cluster.clients {
+      for (tag, row) in client.labeller.rows.enumerated() where row.isApplied && !logged.contains(row.bytes) {
+        // The same finding may have come under a higher version before.
+        guard !client.labeller.isCovered(tag, by: logged) else { continue }
+        return cluster.world.fail("\(client.process.name)'s label \(tag) was applied, and is in no committed history")
       }
     }
   }

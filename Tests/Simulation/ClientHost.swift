@@ -34,6 +34,7 @@ final class ClientHost: SubmitterDelegate {
   private(set) var failed = 0
   private(set) var reread = 0
   private var isDying = false
+  private(set) lazy var labeller = Labeller(process.name, world)
   /// New transactions are made.
   var isActive = true
 
@@ -62,6 +63,7 @@ final class ClientHost: SubmitterDelegate {
       submit.rowDeadline = 600_000_000_000
       submitter = Submitter(client, on: loop, options: submit, delegate: self)
       client.start()
+      if cluster.plan.scenario == .exchange { labeller.start(client, on: loop, submit) }
       for tag in rows.indices where rows[tag].isOut { send(tag, isNew: false) }
     }
     schedule()
@@ -73,6 +75,7 @@ final class ClientHost: SubmitterDelegate {
     isDying = true
     world.run(as: process) {
       submitter.close()
+      labeller.close()
       client.close()
     }
     isDying = false
@@ -82,12 +85,13 @@ final class ClientHost: SubmitterDelegate {
     guard process.isAlive else { return }
     world.run(as: process) {
       submitter.close()
+      labeller.close()
       client.close()
     }
     process.die()
   }
 
-  var outstanding: Int { rows.reduce(0) { $0 + ($1.isOut ? 1 : 0) } }
+  var outstanding: Int { rows.reduce(labeller.outstanding) { $0 + ($1.isOut ? 1 : 0) } }
 
   private func schedule() {
     world.after(
@@ -104,6 +108,13 @@ final class ClientHost: SubmitterDelegate {
     for _ in 0...world.random.below(cluster.plan.rowsMax) { submit() }
     // What was answered before is asked for again: the answer must be the same.
     if !rows.isEmpty, world.random.below(4) == 0 { again(world.random.below(rows.count)) }
+    if cluster.plan.scenario == .exchange, !rows.isEmpty, world.random.below(2) == 0 { label(world.random.below(rows.count)) }
+  }
+
+  /// What has become known of a payment that was decided.
+  private func label(_ tag: Int) {
+    guard rows[tag].answer != nil else { return }
+    labeller.label(tag, rows[tag].record)
   }
 
   /// A new payment.

@@ -40,12 +40,17 @@ final class ExchangeOracle {
 
   private var intakes: [Place: Intake] = [:]
   private var contributions: [Identity: Contribution] = [:]
+  /// Labels, and whom they are owed to.
+  private var labels: [Place: EntitySlots] = [:]
   private var late: [Late] = []
   private(set) var degraded = 0
 
   var contributed: Int { contributions.count }
+  var labelled: Int { labels.count }
 
   func took(_ home: PartitionID, _ offset: Offset, _ intake: Intake) { intakes[Place(home: home, offset: offset)] = intake }
+
+  func labelled(_ home: PartitionID, _ offset: Offset, _ slots: EntitySlots) { labels[Place(home: home, offset: offset)] = slots }
 
   func contributed(_ home: PartitionID, _ offset: Offset, _ slot: EntitySlot, _ contribution: Contribution) -> String? {
     let identity = Identity(place: Place(home: home, offset: offset), slot: slot)
@@ -79,7 +84,13 @@ final class ExchangeOracle {
       intake.slots.forEach { if contributions[Identity(place: place, slot: $0)] == nil { missing = $0 } }
       if let missing { return "the contribution of \(place.home) \(place.offset) to its \(missing) is lost (X4)" }
     }
-    for identity in contributions.keys where intakes[identity.place]?.slots.contains(identity.slot) != true {
+    for (place, slots) in labels {
+      var missing: EntitySlot?
+      slots.forEach { if contributions[Identity(place: place, slot: $0)] == nil { missing = $0 } }
+      if let missing { return "the label at \(place.home) \(place.offset) never came to its \(missing)" }
+    }
+    for identity in contributions.keys
+    where (intakes[identity.place]?.slots ?? labels[identity.place])?.contains(identity.slot) != true {
       return "\(identity.place.home) \(identity.place.offset) contributed to a \(identity.slot), and owes it nothing"
     }
     return nil

@@ -45,6 +45,9 @@ struct Oracle {
       case .intake:
         guard let bundle else { return "is taken in without a bundle" }
         return try take(try IntakeRecord(reading: payload.span.bytes, rowCount: entry.header.count), entry.header, bundle)
+      case .labels:
+        guard let bundle else { return "is labelled without a bundle" }
+        return label(try LabelsRecord(reading: payload.span.bytes, count: entry.header.count), entry.header, bundle)
       case .contributions: return contribute(try ContributionsRecord(reading: payload.span.bytes))
       case .decidedLater: return try exchange.note(try LateDecisions(reading: payload.span.bytes), of: id)
       default: return nil
@@ -83,6 +86,18 @@ struct Oracle {
     return nil
   }
 
+  private mutating func label(_ record: LabelsRecord, _ header: LogRecord, _ bundle: Bundle) -> String? {
+    for (row, labelled) in record.rows.enumerated() {
+      let isNews = labelled.transaction.withUnsafeBytes { bytes in
+        let transaction = TransactionView(trusted: RawSpan(_unsafeBytes: bytes))
+        exchange.labelled(id, header.baseOffset + row, transaction.present(bundle.parts.labelSlots))
+        return histories.label(transaction, transaction.keyHash, labelled.label)
+      }
+      guard isNews else { return "labels what the card does not have, or had labelled by this version" }
+    }
+    return nil
+  }
+
   private mutating func contribute(_ record: ContributionsRecord) -> String? {
     guard record.items.isEmpty || Bundles.byID[record.bundle] != nil else { return "is of an unknown bundle" }
     for item in record.items {
@@ -91,6 +106,11 @@ struct Oracle {
       item.transaction.withUnsafeBytes { bytes in
         let transaction = TransactionView(trusted: RawSpan(_unsafeBytes: bytes))
         item.slots.forEach { slot in
+          if let label = item.label {
+            histories.label(transaction, transaction.key(slot), label)
+            problem = problem ?? exchange.contributed(record.home, item.offset, slot, .init(at: id, values: [], flags: []))
+            return
+          }
           let (values, flags) = histories.observe(transaction, transaction.key(slot), bundle.features, of: slot.kind)
           problem = problem ?? exchange.contributed(record.home, item.offset, slot, .init(at: id, values: values, flags: flags))
         }
@@ -107,6 +127,8 @@ struct OracleHistories {
     var time: Int64
     var amount: Int64
     var card: [UInt8]
+    var id: [UInt8]
+    var label: Label?
   }
 
   private var events: [KeyHash: [Event]] = [:]
@@ -115,13 +137,24 @@ struct OracleHistories {
     events.merge(parent.events.filter { range.contains($0.key) }) { mine, _ in mine }
   }
 
+  /// The transaction has the label from here on; false where it is not there, or has one of this version or a higher one.
+  @discardableResult
+  mutating func label(_ transaction: borrowing TransactionView, _ key: KeyHash, _ label: Label) -> Bool {
+    let id = transaction.id.withUnsafeBytes { Array($0) }
+    guard let place = events[key]?.firstIndex(where: { $0.id == id }) else { return false }
+    if let known = events[key]![place].label, known.version >= label.version { return false }
+    events[key]![place].label = label
+    return true
+  }
+
   /// Adds the transaction to the history of its entity of `kind`. Values of the features of that entity, the transaction's own
   /// among the card's; nil for the others and for ratios.
   mutating func observe(
     _ transaction: borrowing TransactionView, _ key: KeyHash, _ features: FeatureSet, of kind: EntityKind
   ) -> ([Double?], Decision.Flags) {
     let card = transaction.card.withUnsafeBytes { Array($0) }
-    let own = Event(time: transaction.eventTime, amount: transaction.amount, card: card)
+    let own = Event(
+      time: transaction.eventTime, amount: transaction.amount, card: card, id: transaction.id.withUnsafeBytes { Array($0) }, label: nil)
     var history = events[key] ?? []
     events[key] = nil
     var place = history.count
@@ -136,8 +169,13 @@ struct OracleHistories {
       if case .own(.amount) = feature.aggregate { return kind == .card ? Double(own.amount) : nil }
       guard feature.entity == kind else { return nil }
       switch feature.aggregate {
-      case .statistic(let statistic, let window, _):
-        let amounts = history[...place].filter { $0.time > own.time - window.length }.map(\.amount)
+      case .fraudShare(let window, _):
+        let whole = history[...place].filter { $0.time > own.time - window.length }
+        return Double(whole.count { $0.label?.finding == .fraud }) / Double(whole.count)
+      case .statistic(let statistic, let window, let filter):
+        let amounts = history[...place].filter {
+          $0.time > own.time - window.length && (filter?.asksForLabels != true || $0.label?.finding == .fraud)
+        }.map(\.amount)
         switch statistic {
         case .count: return Double(amounts.count)
         case .sum: return Double(amounts.reduce(0, +))

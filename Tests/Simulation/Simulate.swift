@@ -82,7 +82,7 @@ enum Simulate {
   struct Totals: CustomStringConvertible {
     var steps: UInt64 = 0
     var answers = 0, transactions = 0, failovers = 0, shrinks = 0, expansions = 0, stripped = 0, stops = 0, successions = 0, abandoned = 0,
-      leaderships = 0, contributions = 0, degraded = 0
+      leaderships = 0, contributions = 0, labels = 0, degraded = 0
     var faults: [Fault: Int] = [:]
 
     mutating func add(_ cluster: Cluster) {
@@ -99,6 +99,7 @@ enum Simulate {
       leaderships += cluster.counts.leaderships
       contributions += cluster.checks.exchange.contributed
       degraded += cluster.checks.exchange.degraded
+      labels += cluster.checks.exchange.labelled
       faults.merge(cluster.nemesis.done) { $0 + $1 }
     }
 
@@ -106,7 +107,8 @@ enum Simulate {
       let list = faults.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key.rawValue) \($0.value)" }.joined(separator: ", ")
       return "\(steps) steps, \(transactions) transactions, \(answers) answers, \(failovers) failovers, \(shrinks) shrinks, "
         + "\(expansions) expansions, \(stripped) disks replaced, \(stops) stops, \(successions) splits and merges (\(abandoned) given up), "
-        + "\(leaderships) coordinators elected, \(contributions) contributions (\(degraded) decisions without some of them); faults: \(list)"
+        + "\(leaderships) coordinators elected, \(contributions) contributions (\(degraded) decisions without some of them), "
+        + "\(labels) labels; faults: \(list)"
     }
   }
 

@@ -72,6 +72,47 @@ import Testing
     }
   }
 
+  @Test func `a submit of labels has its golden bytes, and a label behind each row`() throws {
+    let labels = [Label(.fraud), Label(.legitimate, version: 0x0203)]
+    let rows = zip(["tx-1", "tx-2"], labels).flatMap { id, label in
+      var row = TransactionSamples.bytes { $0.id = Array(id.utf8) }
+      label.append(to: &row)
+      return row
+    }
+    let header = Submit(firstSent: 1_767_571_200_000, deadlineMilliseconds: 250, flags: .labels, rowCount: 2)
+    Golden.check("submit-labels", Self.encoded { header.write(rows: rows.span.bytes, to: &$0) })
+    Self.expectExact(Golden.read("submit-labels")) { bytes in
+      var ranges: [Range<Int>] = []
+      let read = try Submit(reading: bytes.span.bytes)
+      try read.locateRows(in: bytes.span.bytes, into: &ranges)
+      #expect(read == header && ranges.map { Label(of: bytes.span.bytes.extracting($0)) } == labels)
+      let record = Label.record(of: bytes.span.bytes.extracting(ranges[1]))
+      #expect(record.byteCount == TransactionView(trusted: record).length)
+    }
+    #expect(Label(of: [9, 9, 1, 0, 0].span.bytes) == nil && Label(of: [9, 9, 0, 1, 0].span.bytes) == nil)
+  }
+
+  @Test func `the answer to labels has its golden bytes and is taken only whole`() throws {
+    var answer = Decisions()
+    for (status, offset) in [(Decisions.Outcome.Status.applied, UInt64(77)), (.alreadyApplied, 0)] {
+      var outcome = Decisions.Outcome(status: status)
+      outcome.partition = PartitionID(3)
+      outcome.offset = Offset(offset)
+      answer.outcomes.append(outcome)
+    }
+    Golden.check("decisions-labels", Self.encoded { answer.write(to: &$0) })
+    Self.expectExact(Golden.read("decisions-labels")) { bytes in
+      let read = try Decisions(reading: bytes.span.bytes)
+      #expect(read == answer)
+      var reader = try DecisionsReader(bytes.span.bytes)
+      for outcome in answer.outcomes {
+        let row = try reader.next()
+        #expect(row.status == outcome.status && row.partition == outcome.partition && row.offset == outcome.offset)
+      }
+      try reader.finish()
+    }
+  }
+
   @Test func `a submit of no rows, too many rows, unknown flags or a row of a wrong length is refused`() {
     let bytes = Self.submitBytes()
     func read(_ at: Int, _ values: [UInt8]) throws {

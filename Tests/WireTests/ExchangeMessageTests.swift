@@ -54,6 +54,20 @@ import Testing
     }
   }
 
+  @Test func `contributions of labels have their golden bytes and are taken only whole`() {
+    var message = Self.contributions
+    message.items[1].label = Label(.fraud, version: 0x0102)
+    Golden.check("contributions-labels", DataMessageTests.encoded { message.write(to: &$0) })
+    DataMessageTests.expectExact(Golden.read("contributions-labels")) { bytes in
+      let read = try Contributions(reading: bytes.span.bytes)
+      #expect(read == message)
+    }
+    var bytes = Golden.read("contributions-labels")
+    #expect(bytes.suffix(3) == [2, 2, 1])
+    bytes[bytes.count - 3] = 3
+    #expect((try? Contributions(reading: bytes.span.bytes)) == nil, "no such finding")
+  }
+
   @Test(arguments: answers.indices) func `the answer has its golden bytes and is taken only whole`(index: Int) {
     let (name, message) = Self.answers[index]
     Golden.check(name, DataMessageTests.encoded { message.write(to: &$0) })

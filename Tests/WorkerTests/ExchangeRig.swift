@@ -40,7 +40,7 @@ enum ExchangeRig {
 
   /// Each contribution is answered by its slot's number and its transaction's length.
   static func apply(_ record: ContributionsRecord, to ledger: inout EntityLedger, end: UInt64 = 1) {
-    ledger.apply(record, end: Offset(end)) { transaction, slot, _, values in
+    ledger.apply(record, end: Offset(end)) { transaction, slot, _, _, values in
       values.append(Double(slot.rawValue))
       values.append(Double(transaction.length))
       return 0

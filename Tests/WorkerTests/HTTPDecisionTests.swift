@@ -75,6 +75,32 @@ import Wire
     await fixture.server.close()
   }
 
+  // MARK: - Labels
+
+  @Test func labelsAreAnsweredRowByRow() async throws {
+    let fixture = try await HTTPFixture()
+    let client = try await fixture.connect()
+    func row(_ id: String, _ label: String) -> String { HTTPFixture.transaction(id).dropLast() + ",\(label)}" }
+    let one = try await client.ask("POST", "/v1/labels", row("label-1", #""label":"fraud","label_version":2"#))
+    #expect(one.status == 200 && one.body == #"{"transaction_id":"label-1","status":"applied"}"# + "\n")
+    let (submit, _) = try #require(fixture.gateway.seen.withLock { $0.submits.first })
+    #expect(submit.flags == .labels)
+    let rows = [
+      row("labelled-2", #""label":"legitimate""#), row("label-3", #""label":"perhaps""#), HTTPFixture.transaction("label-4"),
+      row("unknown-5", #""label":"fraud""#), row("label-6", #""label":"fraud","label_version":0"#),
+    ]
+    let many = try await client.ask("POST", "/v1/labels", "[" + rows.joined(separator: ",") + "]")
+    let lines = many.body.split(separator: "\n")
+    #expect(many.status == 200 && lines.count == 5, "\(many)")
+    #expect(lines[0] == #"[{"transaction_id":"labelled-2","status":"already_applied"},"#)
+    #expect(lines[1].contains(#""code":"value_out_of_range""#) && lines[2].contains(#""code":"missing_field""#))
+    #expect(lines[3].contains(#""code":"unknown_transaction""#) && lines[4].contains(#""field":"label_version""#))
+    let alone = try await client.ask("POST", "/v1/labels", row("unknown-7", #""label":"fraud""#))
+    #expect(alone.status == 404)
+    #expect(try await client.ask("POST", "/v1/decisions", row("ok-8", #""label":"fraud""#)).status == 422, "a payment has no label")
+    await fixture.server.close()
+  }
+
   // MARK: - Arrays
 
   @Test func anArrayIsAnsweredRowByRowInOrder() async throws {

@@ -87,6 +87,12 @@ final class HTTPGateway: DecisionGateway {
         ? Rejection(.conflictingDuplicate, field: "transaction_id", "decided before with other content")
         : Rejection(.timeInFuture, field: "event_time", "the time lies ahead")
       return outcome
+    case "unknown":
+      var outcome = Decisions.Outcome(status: .rejected)
+      outcome.rejection = Rejection(.unknownTransaction, field: "transaction_id", "it is not there")
+      return outcome
+    case "label": return Decisions.Outcome(status: .applied)
+    case "labelled": return Decisions.Outcome(status: .alreadyApplied)
     case let word:
       var outcome = Decisions.Outcome(status: word == "dup" ? .duplicate : .decided)
       outcome.partition = PartitionID(3)

@@ -87,6 +87,20 @@ struct ShardRig {
       withFeatures: withFeatures, token: 7, now: now)
   }
 
+  @discardableResult mutating func submitLabels(_ rows: [(transaction: [UInt8], label: Label)]) throws -> RequestID {
+    var out = WireWriter()
+    let submit = Submit(firstSent: now, deadlineMilliseconds: 1_000, flags: .labels, rowCount: rows.count)
+    submit.write(rows: RawSpan(), to: &out)
+    var payload = out.bytes
+    for row in rows {
+      payload += row.transaction
+      row.label.append(to: &payload)
+    }
+    try intake.prepare(submit, payload.span.bytes, schema: bundle.schema, table: RoutingTable(map), now: now)
+    return shard.label(
+      payload.span.bytes, rows: intake.rows, rejected: intake.rejected, rowCount: rows.count, token: 7, now: now)
+  }
+
   /// Submits, syncs and reads the answer as a client does.
   mutating func answer(_ rows: [[UInt8]], firstSent: Int64? = nil, withFeatures: Bool = false) throws -> Decisions {
     let id = try submit(rows, firstSent: firstSent, withFeatures: withFeatures)

@@ -110,19 +110,21 @@ public struct SubmitCommand: AsyncParsableCommand {
     return try await job.run(connection.client, cluster: map.cluster)
   }
 
-  private func jobOptions() throws -> SubmitJobOptions {
+  private func jobOptions() throws -> SubmitJobOptions { try Self.jobOptions(file, format, mapping: mapping, schema: schema) }
+
+  static func jobOptions(_ file: String, _ format: InputFormat?, mapping: String?, schema: String?) throws -> SubmitJobOptions {
     var options = SubmitJobOptions(path: file)
     options.format = format.flatMap { TransactionTextReader.Format(rawValue: $0.rawValue) }
     do {
       if let schema {
-        let text = try Self.read(schema)
+        let text = try read(schema)
         options.extraFields = try Schema.parse(yaml: text, file: schema).fields.map {
           ExtraFieldSpec(name: $0.name, kind: $0.kind, isRequired: $0.isRequired)
         }
         options.definitionText += text
       }
       if let mapping {
-        let text = try Self.read(mapping)
+        let text = try read(mapping)
         options.mapping = try FieldMapping(yaml: text, extraFields: options.extraFields)
         options.definitionText += text
       }
@@ -134,17 +136,19 @@ public struct SubmitCommand: AsyncParsableCommand {
     return options
   }
 
-  private static func read(_ path: String) throws(ClientError) -> String {
+  static func read(_ path: String) throws(ClientError) -> String {
     guard let data = FileManager.default.contents(atPath: path) else { throw .file(path: path, "can't be read") }
     return String(decoding: data, as: UTF8.self)
   }
 
-  private func writeSummary(_ summary: SubmitSummary) throws {
-    guard let jsonSummary else { return }
+  private func writeSummary(_ summary: SubmitSummary) throws { try Self.write(summary, to: jsonSummary) }
+
+  static func write(_ summary: SubmitSummary, to path: String?) throws {
+    guard let path else { return }
     do {
-      try SummaryText.json(summary).write(to: URL(fileURLWithPath: jsonSummary), options: .atomic)
+      try SummaryText.json(summary).write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
-      throw ClientError.file(path: jsonSummary, "can't be written: \(error.localizedDescription)")
+      throw ClientError.file(path: path, "can't be written: \(error.localizedDescription)")
     }
   }
 

@@ -55,9 +55,10 @@ final class SubmitChunk: @unchecked Sendable {
   /// An item's place is 20 bits of its tag.
   static let itemsMax = 1 << 20
 
-  func add(_ builder: borrowing TransactionBuilder, line: Int, end: Int64) {
+  func add(_ builder: borrowing TransactionBuilder, label: Label? = nil, line: Int, end: Int64) {
     let start = records.count
     builder.append(to: &records)
+    label?.append(to: &records)
     items.append(Item(start: UInt32(start), length: UInt16(records.count - start), line: line, end: end))
   }
 

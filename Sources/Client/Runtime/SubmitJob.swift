@@ -64,6 +64,8 @@ public final class SubmitJob: @unchecked Sendable {
   public init(
     _ options: SubmitJobOptions, on eventLoop: any EventLoop, onProgress: (@Sendable (SubmitProgress) -> Void)? = nil
   ) {
+    var options = options
+    options.submit.isOfLabels = options.labels != nil
     self.options = options
     self.eventLoop = eventLoop
     self.onProgress = onProgress
@@ -105,7 +107,7 @@ public final class SubmitJob: @unchecked Sendable {
   /// Opens the files. A summary, if an earlier call has done it all.
   private func prepare(_ cluster: ClusterID) throws(ClientError) -> SubmitSummary? {
     let file = try TransactionFile(
-      path: options.path, format: options.format, mapping: options.mapping, extraFields: options.extraFields)
+      path: options.path, format: options.format, mapping: options.mapping, extraFields: options.extraFields, labels: options.labels)
     let (size, modified, head) = try file.identity()
     let identity = SubmitCheckpoint.Identity(
       size: size, modified: modified, head: head, format: file.format.rawValue,

@@ -22,6 +22,15 @@ public struct SubmitJobOptions: Sendable {
   /// How often progress is put on disk, nanoseconds.
   public var saveInterval: Int64 = 1_000_000_000
   public var submit = SubmitOptions()
+  /// The rows are labels; nil for transactions to be decided.
+  public var labels: LabelSource?
+
+  public enum LabelSource: Sendable {
+    /// In each row, as `LabelFields`.
+    case inRows
+    /// By the transaction's id; rows without one are passed over, and so are those that can't be read.
+    case byTransaction(LabelTable)
+  }
 
   public init(path: String) { self.path = path }
 }

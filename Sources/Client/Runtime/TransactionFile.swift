@@ -10,6 +10,9 @@ final class TransactionFile: @unchecked Sendable {
   let format: TransactionTextReader.Format
   private let descriptor: CInt
   private var splitter: LineSplitter
+  private let labels: SubmitJobOptions.LabelSource?
+  /// Where a label in a row stands among the extra fields.
+  private let labelField: Int
   private var json: TransactionJSON
   private var csv: TransactionCSV
   private var builder = TransactionBuilder()
@@ -24,9 +27,14 @@ final class TransactionFile: @unchecked Sendable {
 
   /// `format` nil goes by the extension (`.csv`), then by the first byte: `{` is NDJSON.
   init(
-    path: String, format: TransactionTextReader.Format?, mapping: FieldMapping, extraFields: [ExtraFieldSpec]
+    path: String, format: TransactionTextReader.Format?, mapping: FieldMapping, extraFields: [ExtraFieldSpec],
+    labels: SubmitJobOptions.LabelSource? = nil
   ) throws(ClientError) {
     self.path = path
+    self.labels = labels
+    labelField = extraFields.count
+    var extraFields = extraFields
+    if case .inRows = labels { extraFields += LabelFields.specs }
     descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw .file(path: path, "can't be read: \(systemText(errno))") }
     var status = stat()
@@ -132,16 +140,24 @@ final class TransactionFile: @unchecked Sendable {
       tooLong = (SubmitChunk.Unreadable(rejection: rejection, excerpt: Self.excerpt(line)), number)
       return
     }
+    var label: Label?
     do throws(Rejection) {
       if format == .csv { try csv.parse(line, into: &builder) } else { try json.parse(line, into: &builder) }
+      if case .inRows = labels { label = try LabelFields.take(from: &builder, first: labelField) }
     } catch {
+      if case .byTransaction = labels { return }
       return chunk.add(SubmitChunk.Unreadable(rejection: error, excerpt: Self.excerpt(line)), number: number, end: end)
     }
-    chunk.add(builder, line: number, end: end)
+    if case .byTransaction(let table) = labels {
+      guard let known = table[builder.id] else { return }
+      label = known
+    }
+    chunk.add(builder, label: label, line: number, end: end)
   }
 
   private func tellTooLong(_ end: Int64, _ chunk: SubmitChunk) {
     guard let tooLong else { return }
+    if case .byTransaction = labels { return self.tooLong = nil }
     chunk.add(tooLong.line, number: tooLong.number, end: end)
     self.tooLong = nil
   }

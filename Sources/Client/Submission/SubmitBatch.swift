@@ -77,6 +77,7 @@ final class SubmitBatch {
     var flags: Submit.Flags = []
     if options.withFeatures { flags.insert(.withFeatures) }
     if options.isInteractive { flags.insert(.interactive) }
+    if options.isOfLabels { flags.insert(.labels) }
     let wait = (due - now.nanoseconds) / 1_000_000
     return Submit(
       firstSent: oldest, deadlineMilliseconds: UInt32(clamping: max(wait, 1)), flags: flags, rowCount: rows.count)

@@ -121,13 +121,13 @@ extension SubmitCore {
     giveUp(batch, now, report) { $0.giveUpAt <= due }
   }
 
-  /// A duplicate is the cluster's word that the row was decided before; if this submission may have sent it before, it is
-  /// its own.
+  /// A duplicate is the cluster's word that the row was decided before (or the label applied); if this submission may have sent it
+  /// before, it is its own.
   private static func kind(_ status: Decisions.Outcome.Status, _ row: SubmitBatch.Row) -> RowAnswer.Kind {
     switch status {
-    case .duplicate: row.attempts > 1 || row.isResumed ? .decided : .alreadyDecided
+    case .duplicate, .alreadyApplied: row.attempts > 1 || row.isResumed ? .decided : .alreadyDecided
     case .rejected: .rejected
-    case .decided, .retry: .decided
+    case .decided, .applied, .retry: .decided
     }
   }
 

@@ -44,8 +44,8 @@ final class SubmitCore {
   /// have sent.
   func enqueue(_ record: RawSpan, tag: UInt64, start: Int64, firstSent: Int64?, now: ClientTime) {
     precondition(
-      (TransactionView.fixedSize...TransactionView.sizeMax).contains(record.byteCount),
-      "a row is a transaction record of its stated length")
+      (TransactionView.fixedSize...TransactionView.sizeMax).contains(record.byteCount - (options.isOfLabels ? Label.encodedSize : 0)),
+      "a row is a transaction record of its stated length, and its label in a submission of labels")
     let row = SubmitBatch.Row(
       tag: tag, key: TransactionView(trusted: record).keyHash, start: start,
       giveUpAt: start.addingReportingOverflow(options.rowDeadline).partialValue,

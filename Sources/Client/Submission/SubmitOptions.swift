@@ -29,6 +29,8 @@ public struct SubmitOptions: Sendable {
   public var withFeatures = false
   /// A payment is waiting: goes before bulk traffic at the worker.
   public var isInteractive = false
+  /// Each row has its label behind it, and is answered as applied: `decided` where it was news, `alreadyDecided` where it was not.
+  public var isOfLabels = false
 
   public init() {}
 

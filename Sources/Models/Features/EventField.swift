@@ -12,15 +12,23 @@ public enum EventField: UInt8, Sendable, CaseIterable {
   case location
   /// What a geo table says of the IP address (`FeatureGeo`): the country, and the place, for distances alone.
   case ipCountry, ipLocation
+  /// Which transaction the event is, and what is known of it by now (`Label`; 0 is nothing): for labels alone.
+  case transaction, labelVersion, label
 
-  public static var count: Int { 14 }
+  public static var count: Int { 17 }
+
+  /// What definitions may name.
+  static let declarable = allCases.filter { $0 != .location && $0 != .ipLocation && !$0.isOfLabels }
+
+  /// Those of them whose value is a number that a model can use.
+  static let codes = declarable.filter { !$0.isHashed }
 
   /// What a card's features may be of: a card is one card, and its customer hardly changes.
-  static let ofCard = allCases.filter { ![.card, .customer, .location, .ipLocation].contains($0) }
+  static let ofCard = declarable.filter { $0 != .card && $0 != .customer }
 
   /// What features of an entity may be of: not what it is itself.
   static func of(_ kind: EntityKind) -> [EventField] {
-    kind == .card ? ofCard : allCases.filter { $0 != .location && $0 != .ipLocation && $0.name != "\(kind)" }
+    kind == .card ? ofCard : declarable.filter { $0.name != "\(kind)" }
   }
 
   /// The word in definitions.
@@ -40,15 +48,21 @@ public enum EventField: UInt8, Sendable, CaseIterable {
     case .location: "location"
     case .ipCountry: "ip_country"
     case .ipLocation: "ip_location"
+    case .transaction: "transaction"
+    case .labelVersion: "label_version"
+    case .label: "label"
     }
   }
+
+  /// Kept where labels are, and read by nothing else.
+  var isOfLabels: Bool { self == .transaction || self == .labelVersion || self == .label }
 
   /// Bytes an event in the ring.
   var width: Int {
     switch self {
-    case .channel, .entryMode: 1
-    case .country, .mcc, .currency, .ipCountry: 2
-    case .merchant, .terminal, .device, .ip, .card, .customer, .location, .ipLocation: 8
+    case .channel, .entryMode, .label: 1
+    case .country, .mcc, .currency, .ipCountry, .labelVersion: 2
+    case .merchant, .terminal, .device, .ip, .card, .customer, .location, .ipLocation, .transaction: 8
     }
   }
 

@@ -17,4 +17,13 @@ public struct EventFilter: Sendable, Hashable {
   /// Exclusive bounds in minor units.
   var amountAbove: Int64 = .min
   var amountBelow: Int64 = .max
+
+  /// Events that pass `filter` and are known to be fraud.
+  static func fraud(_ filter: EventFilter?) -> EventFilter {
+    var fraud = filter ?? EventFilter()
+    fraud.conditions.append(Condition(field: .label, values: [UInt16(Label.Finding.fraud.rawValue)]))
+    return fraud
+  }
+
+  var asksForLabels: Bool { conditions.contains { $0.field == .label } }
 }

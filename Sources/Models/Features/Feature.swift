@@ -77,6 +77,8 @@ public enum Aggregate: Sendable, Hashable {
   }
 
   case statistic(Statistic, Window, EventFilter?)
+  /// Of the window's events that pass, the part known to be fraud when the transaction is decided; missing where there is none.
+  case fraudShare(Window, EventFilter?)
   /// Different values of a field; events without the field don't count.
   case distinct(EventField, Window, EventFilter?)
   /// 1 where no earlier event of the window (of lag 0) has this transaction's value, else 0; missing without a value.
@@ -98,13 +100,27 @@ public enum Aggregate: Sendable, Hashable {
   case speed(length: Int64, from: EventField)
   /// Numerator / the feature's value; missing where that is 0 or missing.
   case ratio(Numerator, by: Int)
+
+  /// How many of the window's events that pass are known to be fraud when the transaction is decided. A label that comes later
+  /// changes no earlier value.
+  static func fraudCount(_ window: Window, _ filter: EventFilter?) -> Aggregate { .statistic(.count, window, .fraud(filter)) }
+
+  /// How far back it asks for labels, ms; 0 for not at all.
+  var labelReach: Int64 {
+    switch self {
+    case .fraudShare(let window, _): window.reach
+    case .statistic(_, let window, let filter?) where filter.asksForLabels: window.reach
+    default: 0
+    }
+  }
 }
 
 extension Aggregate {
   /// The fields of events that it looks at.
   var fields: Set<EventField> {
     switch self {
-    case .statistic(_, _, let filter), .secondsSinceLast(_, let filter): Set(filter?.conditions.map(\.field) ?? [])
+    case .statistic(_, _, let filter), .fraudShare(_, let filter), .secondsSinceLast(_, let filter):
+      Set(filter?.conditions.map(\.field) ?? [])
     case .distinct(let field, _, let filter): Set([field] + (filter?.conditions.map(\.field) ?? []))
     case .isNew(let field, _), .last(let field), .changed(let field), .own(.code(let field)): [field]
     case .distance(_, let place), .speed(_, let place): [place]
@@ -117,7 +133,7 @@ extension Aggregate {
   /// How far back its window reaches into events that are kept one by one; 0 for one with a resolution.
   var exactReach: Int64 {
     switch self {
-    case .statistic(_, let window, _), .distinct(_, let window, _), .isNew(_, let window):
+    case .statistic(_, let window, _), .distinct(_, let window, _), .isNew(_, let window), .fraudShare(let window, _):
       window.resolution == nil ? window.reach : 0
     case .secondsSinceLast(let length?, _?), .distance(let length, _), .speed(let length, _): length
     case .secondsSinceLast, .last, .lastAmount, .changed, .own, .calendar, .ratio: 0

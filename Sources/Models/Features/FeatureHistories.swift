@@ -54,6 +54,21 @@ public struct FeatureHistories: ~Copyable {
     return seen
   }
 
+  /// A label has come, of a transaction that was observed before: features of transactions observed from here on see it. What the
+  /// answer says of the transaction was so before; nothing changes unless it had no label, or one of a lower version.
+  @discardableResult
+  public mutating func label(_ label: Label, _ t: TransactionView, keyHash: KeyHash) -> LabelStanding {
+    let standing = home.labelStanding(t, keyHash: keyHash)
+    guard case .known(let earlier) = standing, earlier.map({ $0.version < label.version }) ?? true else { return standing }
+    home.setLabel(label, of: t, keyHash: keyHash)
+    for (part, kept) in zip(parts.foreign, foreign) where part.features.labelReach > 0 {
+      let slot = EntitySlot(part.features.entity)
+      guard t.token(slot).byteCount > 0 else { continue }
+      kept.table.setLabel(label, of: t, keyHash: t.key(slot))
+    }
+    return standing
+  }
+
   private func scatter(_ part: FeatureParts.Part, into out: UnsafeMutableBufferPointer<Double>) {
     for (place, column) in part.columns.enumerated() { out[column] = scratch[place] }
   }

@@ -29,7 +29,7 @@ public struct FeatureParts: Sendable {
     var owners = [EntityKind?](repeating: nil, count: set.count)
     let order = set.evaluationOrder
     for index in order { owners[index] = Self.owner(set.features[index], owners, of: set.entity) }
-    home = Self.part(set, set.entity, owners)
+    home = Self.part(set, set.entity, owners, labelReach: set.labelReach)
     foreign = EntityKind.allCases.filter { $0 != set.entity && owners.contains($0) }.map { Self.part(set, $0, owners) }
     ratios = order.compactMap { index in
       guard owners[index] == nil, case .ratio(let numerator, let divisor) = set.features[index].aggregate else { return nil }
@@ -39,6 +39,11 @@ public struct FeatureParts: Sendable {
 
   /// Entities whose features other partitions compute.
   public var slots: EntitySlots { foreign.reduce(into: EntitySlots()) { $0.insert(EntitySlot($1.features.entity)) } }
+
+  /// Those of them whose features ask for labels.
+  public var labelSlots: EntitySlots {
+    foreign.reduce(into: EntitySlots()) { if $1.features.labelReach > 0 { $0.insert(EntitySlot($1.features.entity)) } }
+  }
 
   /// One partition computes all of it.
   public var isWhole: Bool { foreign.isEmpty && ratios.isEmpty }
@@ -69,7 +74,7 @@ public struct FeatureParts: Sendable {
     }
   }
 
-  private static func part(_ set: FeatureSet, _ kind: EntityKind, _ owners: [EntityKind?]) -> Part {
+  private static func part(_ set: FeatureSet, _ kind: EntityKind, _ owners: [EntityKind?], labelReach: Int64 = 0) -> Part {
     let columns = owners.indices.filter { owners[$0] == kind }
     let features = columns.map { column -> Feature in
       let feature = set.features[column]
@@ -81,6 +86,8 @@ public struct FeatureParts: Sendable {
     return Part(
       features: FeatureSet(
         features: features, entity: kind, allowedLateness: set.allowedLateness, eventsPerEntityMax: set.eventsPerEntityMax,
-        extraFieldCount: set.extraFieldCount, coordinates: set.coordinates, zones: set.zones, geo: set.geo), columns: columns)
+        extraFieldCount: set.extraFieldCount, coordinates: set.coordinates, zones: set.zones, geo: set.geo,
+        labelReach: labelReach),
+      columns: columns)
   }
 }

@@ -41,6 +41,7 @@ struct PlanDraft {
 
   init(_ features: FeatureSet) {
     for feature in features.features { collectWindows(feature.aggregate) }
+    if features.labelReach > 0 { fields.formUnion([.transaction, .labelVersion, .label]) }
     lagValues.sort()
     edgeKeys.sort { ($0.lag, $0.reach) < ($1.lag, $1.reach) }
     for feature in features.features { collectNeeds(feature.aggregate) }
@@ -57,6 +58,10 @@ struct PlanDraft {
     case .statistic(_, let window, let filter):
       add(window)
       add(filter)
+    case .fraudShare(let window, let filter):
+      add(window)
+      add(filter)
+      add(EventFilter.fraud(filter))
     case .distinct(let field, let window, let filter):
       fields.insert(field)
       add(window)
@@ -108,6 +113,10 @@ struct PlanDraft {
         totalNeeds[key, default: TotalNeed()].count = totalNeeds[key]?.count == true || filter != nil
         if statistic != .count { totalNeeds[key]!.sum = true }
         if statistic == .stddev || statistic == .zscore { totalNeeds[key]!.squares = true }
+      }
+    case .fraudShare(let window, let filter):
+      for filter in [filter, .fraud(filter)] where filter != nil {
+        totalNeeds[TotalKey(edge: edge(window), filter: self.filter(filter)), default: TotalNeed()].count = true
       }
     case .distinct(let field, let window, let filter): need(.distinct, field, window, self.filter(filter))
     case .isNew(let field, let window): need(.distinct, field, window, -1)
@@ -240,6 +249,14 @@ struct PlanDraft {
         step.sumOffset = totals[index].sumOffset
         step.squaresOffset = totals[index].squaresOffset
       }
+      windowSteps.append(step)
+    case .fraudShare(let window, let filter):
+      var step = FeaturePlan.Step(code: .fraudShare, field: .country, output: output)
+      step.edge = edge(window)
+      step.filter = self.filter(.fraud(filter))
+      step.wholeFilter = self.filter(filter)
+      step.countOffset = totals[totalIndex[TotalKey(edge: step.edge, filter: step.filter)]!].countOffset
+      if filter != nil { step.wholeOffset = totals[totalIndex[TotalKey(edge: step.edge, filter: step.wholeFilter)]!].countOffset }
       windowSteps.append(step)
     case .distinct(let field, let window, let filter):
       var step = FeaturePlan.Step(code: .distinct, field: field, output: output)

@@ -82,7 +82,7 @@ final class FeaturePlan {
 
   enum Code: UInt8 {
     case count, sum, mean, min, max, stddev, zscore, distinct, isNew
-    case secondsSinceLast, last, lastAmount, changed, distance, speed
+    case secondsSinceLast, last, lastAmount, changed, distance, speed, fraudShare
     case amount, hour, dayOfWeek, code, ratio, amountRatio
   }
 
@@ -99,6 +99,9 @@ final class FeaturePlan {
     var track = -1
     var bitmap = -1
     var filter = -1
+    /// Of a share, the whole: place of its count (-1: the window's number of events) and its filter.
+    var wholeOffset = -1
+    var wholeFilter = -1
     /// Inputs of a ratio.
     var numerator = -1
     var divisor = -1
@@ -141,8 +144,9 @@ final class FeaturePlan {
   let timesOffset: Int
   let narrowEventSize: Int
   let wideEventSize: Int
-  /// How far back any window reaches, ms, and how long events are kept for it and for lateness.
+  /// How far back any window reaches, ms, and how long events are kept for it or for labels, and for lateness.
   let reachMax: Int64
+  let labelReach: Int64
   /// The same of features without a resolution; before all times where there are none that ask the ring.
   let exactReachMax: Int64
   /// nil where no feature has one.
@@ -151,7 +155,7 @@ final class FeaturePlan {
   let eventsMax: Int
   /// Computed once; asked for each entity of a snapshot.
   lazy var fingerprintKept = fingerprint
-  var retention: Int64 { reachMax + allowedLateness }
+  let retention: Int64
 
   init(_ features: FeatureSet, allowedLateness: Int64) {
     let draft = PlanDraft(features)
@@ -183,6 +187,8 @@ final class FeaturePlan {
     narrowEventSize = draft.narrowEventSize
     wideEventSize = draft.wideEventSize
     reachMax = draft.reachMax
+    labelReach = features.labelReach
+    retention = max(draft.reachMax, features.labelReach) + allowedLateness
     let coarse = CoarsePlan(features, draft.windowSteps) { draft.filterIndex($0) }
     self.coarse = coarse
     let asksRing = draft.windowSteps.count > coarse?.steps.count ?? 0 || !draft.previousSteps.isEmpty

@@ -17,7 +17,7 @@ extension FeatureSet {
     return FeatureSet(
       features: features, entity: entity, allowedLateness: allowedLateness,
       eventsPerEntityMax: others.reduce(eventsPerEntityMax) { max($0, $1.eventsPerEntityMax) }, extraFieldCount: extraFieldCount,
-      coordinates: coordinates, zones: zones, geo: geo)
+      coordinates: coordinates, zones: zones, geo: geo, labelReach: labelReach)
   }
 
   /// Where each feature of `set` stands in this one; nil if one doesn't.

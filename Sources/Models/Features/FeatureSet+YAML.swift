@@ -116,6 +116,10 @@ private struct FeatureParser {
         ("stddev", .stddev), ("zscore", .zscore),
       ]
       return .statistic(try node.word(table, kind: "aggregate"), try window(entry), try filter(entry))
+    case "fraud_count", "fraud_share":
+      try allow(["window", "lag", "where"], in: entry, aggregate: word)
+      let (window, filter) = (try window(entry), try filter(entry))
+      return word == "fraud_count" ? .fraudCount(window, filter) : .fraudShare(window, filter)
     case "distinct":
       try allow(["of", "window", "lag", "where", "resolution"], in: entry, aggregate: word)
       let window = try window(entry)
@@ -158,7 +162,8 @@ private struct FeatureParser {
     default:
       let known = [
         "count", "sum", "mean", "min", "max", "stddev", "zscore", "distinct", "is_new", "seconds_since_last",
-        "last", "changed", "field", "ratio", "hour", "day_of_week", "weekend", "night", "distance", "speed",
+        "last", "changed", "field", "ratio", "hour", "day_of_week", "weekend", "night", "distance", "speed", "fraud_count",
+        "fraud_share",
       ]
       throw node.error("'\(word)' is not a known aggregate", suggestion: Suggestion.sentence(for: word, among: known))
     }
@@ -273,9 +278,8 @@ private struct FeatureParser {
 
   /// A field whose value is a number that a model can use.
   private func codeField(_ entry: DefinitionMapping) throws(DefinitionError) -> EventField {
-    let codes = EventField.allCases.filter { !$0.isHashed }
     let node = try entry.required("of")
-    let field = try node.word(codes.map { ($0.name, $0) }, kind: "field with a numeric value")
+    let field = try node.word(EventField.codes.map { ($0.name, $0) }, kind: "field with a numeric value")
     try checkGeo(field, node)
     return field
   }
@@ -286,7 +290,7 @@ private struct FeatureParser {
       guard schema.fields[index].kind != .text else { throw node.error("'\(name)' is a text; a feature is a number") }
       return .extra(index)
     }
-    let codes = EventField.allCases.filter { !$0.isHashed }.map { ($0.name, Aggregate.OwnField.code($0)) }
+    let codes = EventField.codes.map { ($0.name, Aggregate.OwnField.code($0)) }
     let fixed: [(String, Aggregate.OwnField)] =
       [("amount", .amount), ("hour", .hour), ("day_of_week", .dayOfWeek)] + codes
     let extras = schema.fields.indices.map { (schema.fields[$0].name, Aggregate.OwnField.extra($0)) }
@@ -311,7 +315,7 @@ private struct FeatureParser {
 
   private func filter(_ entry: DefinitionMapping) throws(DefinitionError) -> EventFilter? {
     guard let node = entry["where"] else { return nil }
-    let codes = EventField.allCases.filter { !$0.isHashed }
+    let codes = EventField.codes
     let conditions = try node.mapping(known: codes.map(\.name) + ["amount_above", "amount_below"])
     var filter = EventFilter()
     for field in codes {
@@ -347,7 +351,8 @@ private struct FeatureParser {
       return UInt16(try node.word(Channel.allCases.dropFirst().map { ($0.name, $0.rawValue) }, kind: "channel"))
     case .entryMode:
       return UInt16(try node.word(EntryMode.allCases.dropFirst().map { ($0.name, $0.rawValue) }, kind: "entry mode"))
-    case .merchant, .terminal, .device, .ip, .card, .customer, .location, .ipLocation: preconditionFailure("a filter is over codes")
+    case .merchant, .terminal, .device, .ip, .card, .customer, .location, .ipLocation, .transaction, .labelVersion, .label:
+      preconditionFailure("a filter is over codes")
     }
   }
 }

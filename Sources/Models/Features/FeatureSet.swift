@@ -27,13 +27,16 @@ import Wire
 ///   - {name: terminal_count_1h, entity: terminal, aggregate: count, window: 1h}
 ///   - {name: device_cards_24h, entity: device, aggregate: distinct, of: card, window: 24h}
 ///   - {name: amount_to_merchant_mean, aggregate: ratio, of: amount, by: merchant_mean_7d}
+///   - {name: merchant_frauds_30d, entity: merchant, aggregate: fraud_count, window: 30d, lag: 1d}
+///   - {name: terminal_risk_28d, entity: terminal, aggregate: fraud_share, window: 28d, lag: 7d}
 /// ```
 /// An entity is a card (the default), customer, merchant, terminal, device or ip. A transaction without one has that entity's
 /// features missing. Fields of the transaction itself, calendar features and ratios have no entity; a ratio may divide values of
 /// different ones.
 ///
 /// Aggregates: count, sum, mean, min, max, stddev, zscore (of the amount), distinct, is_new, seconds_since_last, last,
-/// changed, field, ratio, hour, day_of_week, weekend, night, distance, speed. Windows and lags run from `1s` to `90d`.
+/// changed, field, ratio, hour, day_of_week, weekend, night, distance, speed, fraud_count, fraud_share. Windows and lags
+/// run from `1s` to `90d`.
 ///
 /// Semantics: a window holds the events with time in `(t - lag - w, t - lag]`, where t is the transaction's own event
 /// time. The transaction itself is such an event: with lag 0 it counts in its own features. Of events with the same
@@ -59,6 +62,9 @@ public struct FeatureSet: Sendable, Equatable {
   let zones: ZoneTable
   /// What features ask of the IP address.
   let geo: FeatureGeo
+  /// For how long events are kept so that a label finds its transaction, ms; 0: no labels are kept. Beyond what the set's own
+  /// features ask for where it is the home's, which takes in the labels for all parts of a set.
+  let labelReach: Int64
 
   public var count: Int { features.count }
   public var names: [String] { features.map(\.name) }
@@ -67,7 +73,7 @@ public struct FeatureSet: Sendable, Equatable {
   /// Trusts the references between features; `parse` checks them.
   init(
     features: [Feature], entity: EntityKind = .card, allowedLateness: Int64, eventsPerEntityMax: Int, extraFieldCount: Int,
-    coordinates: Schema.Coordinates? = nil, zones: ZoneTable = ZoneTable(), geo: FeatureGeo = FeatureGeo()
+    coordinates: Schema.Coordinates? = nil, zones: ZoneTable = ZoneTable(), geo: FeatureGeo = FeatureGeo(), labelReach: Int64 = 0
   ) {
     precondition((0...Self.allowedLatenessMax).contains(allowedLateness), "an allowed lateness of at most 30 days")
     precondition((1...Self.eventsPerEntityLimit).contains(eventsPerEntityMax), "1 to 8,192 events an entity")
@@ -79,5 +85,6 @@ public struct FeatureSet: Sendable, Equatable {
     self.coordinates = coordinates
     self.zones = zones
     self.geo = geo
+    self.labelReach = features.reduce(labelReach) { max($0, $1.aggregate.labelReach) }
   }
 }

@@ -4,7 +4,7 @@ import Wire
 struct IncomingEvent: ~Copyable {
   private(set) var time: Int64 = 0
   private(set) var amount: Int64 = 0
-  /// By `EventField`; 0 is missing. Hashed fields only where the plan keeps them.
+  /// By `EventField`; 0 is missing. Hashed fields only where the plan keeps them. An event comes without a label.
   let values: UnsafeMutablePointer<UInt64>
 
   init() {
@@ -36,6 +36,7 @@ struct IncomingEvent: ~Copyable {
     if hashedFields & 1 << EventField.card.rawValue != 0 { self[.card] = Self.hash(t.card) }
     if hashedFields & 1 << EventField.customer.rawValue != 0 { self[.customer] = Self.hash(t.customer) }
     if hashedFields & 1 << EventField.location.rawValue != 0 { self[.location] = Self.location(t, coordinates) }
+    if hashedFields & 1 << EventField.transaction.rawValue != 0 { self[.transaction] = Self.hash(t.id) }
   }
 
   private static func geo(_ t: TransactionView, _ geo: FeatureGeo) -> (country: UInt64, location: UInt64) {

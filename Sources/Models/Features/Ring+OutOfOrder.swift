@@ -19,9 +19,23 @@ extension Ring {
       let lag = plan.lags[edge.lag].lag
       let left = firstIndex(after: event.time - edge.reach)
       let right = lag == 0 ? position : firstIndex(after: event.time - lag)
+      if step.code == .fraudShare {
+        out[step.output] = shareOutOfOrder(step, left..<max(left, right), hasItself: lag == 0, plan, matches)
+        continue
+      }
       let countsItself = lag == 0 && (step.filter < 0 || matches[step.filter])
       out[step.output] = scan(step, event, left..<max(left, right), countsItself: countsItself, plan, &seen)
     }
+  }
+
+  /// The transaction itself has no label yet: it counts in the whole alone.
+  private func shareOutOfOrder(
+    _ step: FeaturePlan.Step, _ window: Range<Int>, hasItself: Bool, _ plan: FeaturePlan, _ matches: UnsafeMutablePointer<Bool>
+  ) -> Double {
+    let frauds = bitmap(plan.filters[step.filter].bitmap).count(from: window.lowerBound, to: window.upperBound)
+    guard step.wholeFilter >= 0 else { return Statistics.share(frauds, of: window.count + (hasItself ? 1 : 0)) }
+    let whole = bitmap(plan.filters[step.wholeFilter].bitmap).count(from: window.lowerBound, to: window.upperBound)
+    return Statistics.share(frauds, of: whole + (hasItself && matches[step.wholeFilter] ? 1 : 0))
   }
 
   private func scan(

@@ -90,6 +90,8 @@ extension Ring {
       return index < 0 ? .nan : Double(amount(index))
     case .distinct: return Double(bitmap(step.bitmap).count(from: left, to: right))
     case .isNew: return event[step.field] == 0 ? .nan : replaced[step.track] < left ? 1 : 0
+    case .fraudShare:
+      return Statistics.share(count, of: step.wholeOffset < 0 ? right &- left : small(step.wholeOffset))
     default:
       return Statistics.value(
         step.code, count: count, sum: sum(step.sumOffset), squares: squares(step.squaresOffset), amount: event.amount)
@@ -112,6 +114,9 @@ enum Statistics {
     default: preconditionFailure("not a statistic of totals")
     }
   }
+
+  @inline(__always)
+  static func share(_ count: Int, of whole: Int) -> Double { whole == 0 ? .nan : Double(count) / Double(whole) }
 
   @inline(__always)
   static func mean(count: Int, sum: Int64) -> Double { count == 0 ? .nan : Double(sum) / Double(count) }

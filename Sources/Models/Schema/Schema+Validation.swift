@@ -16,6 +16,12 @@ extension Schema {
     return bytes.withUnsafeBytes { validate(fixedPartIn: $0, now: now) }
   }
 
+  /// The same for the transaction that a label is of: it may be of any age.
+  public func validateLabelled(_ bytes: RawSpan, now: Int64) -> Rejection? {
+    guard bytes.byteCount >= TransactionView.fixedSize else { return validate(bytes, now: now) }
+    return validate(bytes, now: min(now, TransactionView(trusted: bytes).eventTime))
+  }
+
   /// `record` holds at least the fixed part.
   private func validate(fixedPartIn record: UnsafeRawBufferPointer, now: Int64) -> Rejection? {
     let base = record.baseAddress.unsafelyUnwrapped

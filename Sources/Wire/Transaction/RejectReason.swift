@@ -14,6 +14,17 @@ public enum RejectReason: UInt8, Sendable, CaseIterable {
   case valueOutOfRange = 12
   case conflictingDuplicate = 13
   case retryBeforeHorizon = 14
+  // Of labels.
+  /// The card's history has no such transaction.
+  case unknownTransaction = 15
+  /// The transaction of this id has other content.
+  case contradictsTransaction = 16
+  /// Another finding is known under the same version.
+  case contradictsLabel = 17
+  /// Another finding is known under a higher version.
+  case outdatedLabel = 18
+  /// The active bundle has no feature of labels, and so keeps none.
+  case labelsNotKept = 19
 
   /// The code that stands in files, metrics and answers.
   public var code: String {
@@ -32,6 +43,11 @@ public enum RejectReason: UInt8, Sendable, CaseIterable {
     case .valueOutOfRange: "value_out_of_range"
     case .conflictingDuplicate: "conflicting_duplicate"
     case .retryBeforeHorizon: "retry_before_horizon"
+    case .unknownTransaction: "unknown_transaction"
+    case .contradictsTransaction: "contradicts_transaction"
+    case .contradictsLabel: "contradicts_label"
+    case .outdatedLabel: "outdated_label"
+    case .labelsNotKept: "labels_not_kept"
     }
   }
 }

@@ -62,10 +62,11 @@ public struct ContributionsRecord: Equatable, Sendable {
 
 extension EntityLedger {
   /// Applies a `contributions` entry that ends at `end`. `observe` adds a transaction to the history of one of its
-  /// entities, appends the entity's features to the values, and answers what is to be said of them.
+  /// entities, appends the entity's features to the values, and answers what is to be said of them; or it gives one that is there
+  /// its label, of which there is nothing to be said.
   public mutating func apply(
     _ record: ContributionsRecord, end: Offset,
-    observe: (_ transaction: TransactionView, EntitySlot, KeyHash, _ values: inout [Double]) -> UInt8
+    observe: (_ transaction: TransactionView, EntitySlot, KeyHash, Label?, _ values: inout [Double]) -> UInt8
   ) {
     var values: [Double] = []
     var places: [(item: Int, slot: EntitySlot, key: KeyHash, flags: UInt8, values: Range<Int>)] = []
@@ -75,7 +76,7 @@ extension EntityLedger {
         item.slots.forEach { slot in
           let key = transaction.key(slot)
           let first = values.count
-          let flags = observe(transaction, slot, key, &values)
+          let flags = observe(transaction, slot, key, item.label, &values)
           places.append((index, slot, key, flags, first..<values.count))
         }
       }

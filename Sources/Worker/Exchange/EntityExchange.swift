@@ -79,7 +79,8 @@ public struct EntityExchange: Sendable {
         answer(message, .unknownHome(max(home.map, ledger.forgottenAt)), &actions)
         return nil
       }
-      if !fresh.isEmpty { record.items.append(ContributionItem(offset: item.offset, slots: fresh, transaction: item.transaction)) }
+      if fresh.isEmpty { continue }
+      record.items.append(ContributionItem(offset: item.offset, slots: fresh, transaction: item.transaction, label: item.label))
     }
     let isNews = ledger.settled(message.home).map { $0 < message.settled } ?? false
     let isLogged = !record.items.isEmpty || isNews

@@ -94,9 +94,9 @@ public struct HomeExchange: Sendable {
 
   // MARK: Inputs
 
-  /// An intake has been logged, and is in the ledger.
+  /// An intake has been logged, and is in the ledger. Of a label nothing is to be decided.
   public mutating func took(_ intake: HomeLedger.Intake) {
-    open.append(Open(offset: intake.offset, awaited: intake.owed))
+    if !intake.isDecided { open.append(Open(offset: intake.offset, awaited: intake.owed)) }
     owe(intake, intake.owed)
   }
 
@@ -300,7 +300,8 @@ public struct HomeExchange: Sendable {
       }
       message.bundle = bundle
       message.items.append(
-        ContributionItem(offset: identified(item.offset, back: false), slots: item.owed, transaction: intake.transaction))
+        ContributionItem(
+          offset: identified(item.offset, back: false), slots: item.owed, transaction: intake.transaction, label: intake.label))
     }
     lanes[index].toldAt = now
     if !message.items.isEmpty { actions.append(.send(message, to: node)) }

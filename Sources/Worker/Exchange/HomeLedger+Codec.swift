@@ -5,8 +5,8 @@ extension HomeLedger {
   static let intakesMax = 1 << 24
 
   /// ```
-  /// u32 intakes, then each: u64 offset, u32 bundle, u8 owed slots, u8 undecided (0 or 1),
-  ///   where undecided: u8 decision flags, u16 features, f64 each;  then the transaction record
+  /// u32 intakes, then each: u64 offset, u32 bundle, u8 owed slots, u8 kind (0 decided, 1 undecided, 2 label),
+  ///   where undecided: u8 decision flags, u16 features, f64 each;  for a label: the `Label`;  then the transaction record
   /// ```
   public func write(to out: inout WireWriter) {
     out.write(UInt32(count))
@@ -14,7 +14,8 @@ extension HomeLedger {
       out.write(intake.offset.rawValue)
       out.write(intake.bundle)
       out.write(intake.owed.rawValue)
-      out.write(!intake.isDecided)
+      out.write((intake.label != nil ? 2 : intake.isDecided ? 0 : 1) as UInt8)
+      intake.label?.write(to: &out)
       if let pending = intake.pending {
         out.write(pending.flags.rawValue)
         out.write(UInt16(pending.row.count))
@@ -33,13 +34,16 @@ extension HomeLedger {
       let offset = Offset(try reader.read(UInt64.self))
       let bundle = try reader.read(UInt32.self)
       let owed = EntitySlots(rawValue: try reader.read(UInt8.self))
-      let pending = try reader.readBool() ? try Self.readPending(&reader) : nil
+      let kind = try reader.read(UInt8.self)
+      guard kind <= 2 else { throw .invalid(at: reader.position - 1, "an intake is decided, undecided or a label") }
+      let pending = kind == 1 ? try Self.readPending(&reader) : nil
+      let label = kind == 2 ? try Label(from: &reader) : nil
       if let last, offset <= last { throw .invalid(at: at, "intakes are out of order") }
       guard owed.isSubset(of: .foreign), pending != nil || !owed.isEmpty else {
         throw .invalid(at: at, "an intake that nothing is open of")
       }
       let transaction = try ContributionItem.readTransaction(&reader)
-      let intake = Intake(offset: offset, bundle: bundle, owed: owed, pending: pending, transaction: transaction)
+      let intake = Intake(offset: offset, bundle: bundle, owed: owed, pending: pending, transaction: transaction, label: label)
       let isWhole = transaction.withUnsafeBytes { TransactionView(trusted: RawSpan(_unsafeBytes: $0)).present(owed) == owed }
       guard isWhole else { throw .invalid(at: at, "an intake owes to an entity that it does not have") }
       take(intake)

@@ -32,16 +32,22 @@ public struct HomeLedger: Sendable {
     /// Nil once it is decided.
     public fileprivate(set) var pending: Pending?
     public let transaction: [UInt8]
+    /// Where it is no transaction, but a label of one: decided from the beginning, as nothing waits for it.
+    public let label: Label?
 
     public var isDecided: Bool { pending == nil }
     fileprivate var isFinished: Bool { isDecided && owed.isEmpty }
 
-    public init(offset: Offset, bundle: UInt32, owed: EntitySlots, pending: Pending?, transaction: [UInt8]) {
+    public init(
+      offset: Offset, bundle: UInt32, owed: EntitySlots, pending: Pending?, transaction: [UInt8], label: Label? = nil
+    ) {
+      precondition(label == nil || pending == nil, "a label is not decided")
       self.offset = offset
       self.bundle = bundle
       self.owed = owed
       self.pending = pending
       self.transaction = transaction
+      self.label = label
     }
 
     public func key(_ slot: EntitySlot) -> KeyHash {

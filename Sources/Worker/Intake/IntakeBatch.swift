@@ -28,8 +28,15 @@ public struct IntakeBatch {
     starts.removeAll(keepingCapacity: true)
     starts.append(contentsOf: repeatElement(0, count: table.entries.count + 1))
     for index in 0..<ranges.count {
-      let row = payload.extracting(ranges[index])
-      if let rejection = schema.validate(row, now: now) {
+      var row = payload.extracting(ranges[index])
+      if submit.flags.contains(.labels) {
+        guard Label(of: row) != nil else {
+          rejected.append((index, Rejection(.malformed, field: "label", "a label has a finding and a version from 1 on")))
+          continue
+        }
+        row = Label.record(of: row)
+      }
+      if let rejection = submit.flags.contains(.labels) ? schema.validateLabelled(row, now: now) : schema.validate(row, now: now) {
         rejected.append((index, rejection))
         continue
       }

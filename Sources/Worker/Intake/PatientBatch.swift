@@ -26,8 +26,12 @@ public struct PatientBatch {
   /// The same, since the newest map: how often those of before were asked in vain says nothing of who leads now.
   private var triesByMap = 0
 
-  public init(rowCount: Int, deadline: Int64) {
+  /// Labels have time, and go as fast as they are taken.
+  private let waitsWhileBusy: Bool
+
+  public init(rowCount: Int, deadline: Int64, waitsWhileBusy: Bool = false) {
     self.deadline = deadline
+    self.waitsWhileBusy = waitsWhileBusy
     answer = .pending(rowCount: rowCount)
     open = Array(0..<rowCount)
   }
@@ -45,9 +49,10 @@ public struct PatientBatch {
   /// What came of the rows at `places`, so far or for good. `spread`, 0 to 1, keeps batches that failed together apart.
   public mutating func take(_ part: Decisions, at places: [Int], now: Int64, spread: Double) -> Next {
     answer.merge(part, at: places)
+    let waitsWhileBusy = waitsWhileBusy
     open.removeAll { place in
       let outcome = answer.outcomes[place]
-      return outcome.status != .retry || !Self.isWorthWaiting(outcome.failure ?? .unavailable)
+      return outcome.status != .retry || !Self.isWorthWaiting(outcome.failure ?? .unavailable, whileBusy: waitsWhileBusy)
     }
     guard !open.isEmpty else { return .done }
     let whole = min(Self.delayMax, Self.delayMin << Int64(max(1, min(triesByMap, 16)) - 1))
@@ -64,7 +69,7 @@ public struct PatientBatch {
 
   /// A worker with too much to do says so, and the sender is told at once: waiting here would only hide it, and grow.
   /// A full disk needs an operator.
-  private static func isWorthWaiting(_ code: FailureCode) -> Bool {
-    code.isRetriable && code != .busy && code != .storageFull && code != .shuttingDown
+  private static func isWorthWaiting(_ code: FailureCode, whileBusy: Bool) -> Bool {
+    code.isRetriable && (code != .busy || whileBusy) && code != .storageFull && code != .shuttingDown
   }
 }

@@ -20,6 +20,8 @@ extension Request {
         }
       case .rejected: Decisions.writeRejected(rejection(of: index), to: &out)
       case .retry: Decisions.writeRetry(row.failure, to: &out)
+      case .applied, .alreadyApplied:
+        Decisions.writeLabelled(known: row.status == .alreadyApplied, partition: row.partition, offset: row.offset, to: &out)
       case .pending: Decisions.writeRetry(.unavailable, to: &out)
       }
     }
@@ -47,6 +49,10 @@ extension Request {
         outcome.status = .rejected
         outcome.rejection = rejection(of: index)
       case .retry: outcome.failure = row.failure
+      case .applied, .alreadyApplied:
+        outcome.status = row.status == .applied ? .applied : .alreadyApplied
+        outcome.partition = row.partition
+        outcome.offset = row.offset
       case .pending: outcome.failure = .unavailable
       }
       all.outcomes.append(outcome)
@@ -64,8 +70,21 @@ extension Request {
       switch reason {
       case .conflictingDuplicate: "a transaction of this id and card with other content was decided before"
       case .retryBeforeHorizon: "first sent before the dedup horizon: whether it was decided is no longer known, so it is not decided again"
+      case .unknownTransaction:
+        "the card's history has no transaction of this id and time: it was never decided here, or too late for the history, or it lies "
+          + "further back than any feature of labels looks"
+      case .contradictsTransaction: "the transaction of this id was submitted with other content; send the label with the original"
+      case .contradictsLabel: "the transaction has another label under the same version; send a higher label_version to change it"
+      case .outdatedLabel: "the transaction has another label under a higher version"
+      case .labelsNotKept: "no feature of the active bundle asks for labels: none are kept"
       default: "refused"
       }
-    return Rejection(reason, field: reason == .conflictingDuplicate ? "transaction_id" : "", detail)
+    let field =
+      switch reason {
+      case .conflictingDuplicate, .unknownTransaction, .contradictsTransaction: "transaction_id"
+      case .contradictsLabel, .outdatedLabel: "label"
+      default: ""
+      }
+    return Rejection(reason, field: field, detail)
   }
 }

@@ -7,7 +7,7 @@ public struct RequestID: Hashable, Sendable {
   public init(_ rawValue: Int) { self.rawValue = rawValue }
 }
 
-/// One row of a `Submit`, validated and routed.
+/// One row of a `Submit`, validated and routed: a transaction record, and the label behind it in a batch of labels.
 public struct RoutedRow: Sendable {
   /// Bytes of the row in the payload.
   public var range: Range<Int>
@@ -27,7 +27,7 @@ public struct RoutedRow: Sendable {
 
 /// What became of one row.
 public struct RowOutcome: Sendable {
-  public enum Status: UInt8, Sendable { case pending, decided, duplicate, rejected, retry }
+  public enum Status: UInt8, Sendable { case pending, decided, duplicate, rejected, retry, applied, alreadyApplied }
 
   public var status = Status.pending
   public var reject = RejectReason.malformed
@@ -54,6 +54,8 @@ public final class Request {
   /// Row-major, as wide as the widest bundle's features; filled only for requests that ask for features.
   public internal(set) var features: [Double] = []
   public internal(set) var withFeatures = false
+  /// Its rows are labels.
+  public internal(set) var isOfLabels = false
   /// Rows that the schema refused, by place; others that are rejected have their reason in the outcome alone.
   public internal(set) var rejections: [Int: Rejection] = [:]
   /// Commits that the request still waits for.
@@ -64,6 +66,7 @@ public final class Request {
   func begin(token: UInt64, rows: Int, withFeatures: Bool) {
     self.token = token
     self.withFeatures = withFeatures
+    isOfLabels = false
     outcomes.removeAll(keepingCapacity: true)
     outcomes.append(contentsOf: repeatElement(RowOutcome(), count: rows))
     bundles.removeAll(keepingCapacity: true)

@@ -39,6 +39,8 @@ public struct LogRecord: Equatable, Sendable {
     /// Contributions under this bundle may come: its features are computed beside those that already are (X6). Payload: 16-byte
     /// bundle id.
     case bundlePrepared = 11
+    /// What has become known of transactions that stand before it (`Label`). Payload: a `LabelsRecord`.
+    case labels = 12
     /// Intake ends here: others take this partition's place (R12). Payload: a `Succession`.
     case seal = 15
     /// The coordinator has given the split or merge up; intake goes on. Payload: u32 operation.

@@ -13,6 +13,7 @@ extension PartitionState {
     case .decidedLater: try apply(try LateDecisions(reading: payload), header)
     case .acknowledged:
       for row in try AcknowledgedRecord(reading: payload).rows { home.acknowledge(row.offset, row.slots) }
+    case .labels: try apply(try LabelsRecord(reading: payload, count: header.count), header)
     case .contributions: contribute(try ContributionsRecord(reading: payload), end: header.endOffset)
     case .forgotten:
       let record = try ForgottenRecord(reading: payload)
@@ -53,6 +54,27 @@ extension PartitionState {
       loggedTime: loggedTime)
   }
 
+  private func apply(_ record: LabelsRecord, _ header: LogRecord) throws(WireError) {
+    guard let bundle else { throw .invalid(at: 0, "labels before any bundle") }
+    for (row, labelled) in record.rows.enumerated() {
+      labelled.transaction.withUnsafeBytes { bytes in
+        let transaction = TransactionView(trusted: RawSpan(_unsafeBytes: bytes))
+        label(labelled.label, transaction, transaction.keyHash, at: header.baseOffset + row, bundle)
+      }
+    }
+  }
+
+  /// The card's history has the label from here on; the other entities whose features of the bundle ask for labels are owed it.
+  func label(_ label: Label, _ transaction: TransactionView, _ key: KeyHash, at offset: Offset, _ bundle: Bundle) {
+    entities!.setLabel(label, of: transaction, keyHash: key)
+    let slots = transaction.present(bundle.parts.labelSlots)
+    guard !slots.isEmpty else { return }
+    home.take(
+      .init(
+        offset: offset, bundle: UInt32(bundles.count - 1), owed: slots, pending: nil,
+        transaction: transaction.bytes.withUnsafeBytes { [UInt8]($0) }, label: label))
+  }
+
   private func apply(_ late: borrowing LateDecisions, _ header: LogRecord) throws(WireError) {
     var ranges: [Range<Int>] = []
     try late.batch.locateTransactions(into: &ranges)
@@ -75,8 +97,12 @@ extension PartitionState {
   /// contribution's bundle declares, beside others or alone: else it is one of long ago, and the home decides without them (X6).
   func contribute(_ record: ContributionsRecord, end: Offset) {
     let declared = sideBySide.first { $0.id == record.bundle }
-    accounts.apply(record, end: end) { transaction, slot, key, values in
+    accounts.apply(record, end: end) { transaction, slot, key, label, values in
       guard let kept = foreign[slot.kind] else { return 0 }
+      if let label {
+        kept.table.setLabel(label, of: transaction, keyHash: key)
+        return 0
+      }
       let seen = kept.observe(transaction, keyHash: key)
       if let declared, let columns = kept.columns(of: declared) { for column in columns { values.append(kept.row[column]) } }
       return seen.rawValue

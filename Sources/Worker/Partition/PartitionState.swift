@@ -127,7 +127,7 @@ public final class PartitionState {
       } catch {
         throw .unreadable(header.partition, header.baseOffset, error.description)
       }
-    case .intake, .contributions, .decidedLater, .acknowledged, .forgotten:
+    case .intake, .contributions, .decidedLater, .acknowledged, .forgotten, .labels:
       do throws(WireError) {
         try apply(exchange: header, payload)
       } catch {

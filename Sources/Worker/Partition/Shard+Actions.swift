@@ -196,7 +196,10 @@ extension Shard {
     let request = requests[id.rawValue]
     for index in request.outcomes.indices where request.outcomes[index].partition == partition {
       let outcome = request.outcomes[index]
-      guard outcome.status == .decided || outcome.status == .pending || outcome.status == .duplicate || outcome.isConflict else { continue }
+      guard
+        outcome.status == .decided || outcome.status == .pending || outcome.status == .duplicate || outcome.isConflict
+          || request.isOfLabels && outcome.status != .retry
+      else { continue }
       request.outcomes[index].status = .retry
       request.outcomes[index].failure = .fenced
     }

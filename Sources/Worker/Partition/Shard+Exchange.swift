@@ -160,12 +160,12 @@ extension Shard {
     }
   }
 
-  /// An entry of one offset.
-  func log(_ partition: Partition, _ kind: LogRecord.Kind, now: Int64, _ write: (inout WireWriter) -> Void) {
+  /// An entry of `count` offsets.
+  func log(_ partition: Partition, _ kind: LogRecord.Kind, count: Int = 1, now: Int64, _ write: (inout WireWriter) -> Void) {
     var out = WireWriter()
     write(&out)
     let payload = out.bytes
-    append(partition, kind: kind, count: 1, payloadSize: payload.count, loggedTime: partition.state.loggedTime, now: now) {
+    append(partition, kind: kind, count: count, payloadSize: payload.count, loggedTime: partition.state.loggedTime, now: now) {
       $0.copyBytes(from: payload)
     }
   }

@@ -31,7 +31,9 @@ final class PatientCall {
     self.ranges = ranges
     self.answer = answer
     let now = Int64(monotonicNanoseconds())
-    batch = PatientBatch(rowCount: submit.rowCount, deadline: now + Int64(submit.deadlineMilliseconds) * 1_000_000)
+    batch = PatientBatch(
+      rowCount: submit.rowCount, deadline: now + Int64(submit.deadlineMilliseconds) * 1_000_000,
+      waitsWhileBusy: submit.flags.contains(.labels))
   }
 
   func begin() {

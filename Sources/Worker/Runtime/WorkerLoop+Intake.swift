@@ -128,7 +128,7 @@ extension WorkerLoop {
         self.ended(bulkRows: rows, began: began)
         link.send(.decisions, correlation: correlation) { answer.write(to: &$0) }
       }
-      scatter(payload, gathering, .wire)
+      scatter(payload, submit, gathering, .wire)
     }
   }
 
@@ -177,7 +177,7 @@ extension WorkerLoop {
       return Failure(.malformed, "the batch can't be read: \(error)")
     }
     if isTooWide(submit, span) { return Self.tooWide }
-    scatter(span, gathering, .http)
+    scatter(span, submit, gathering, .http)
     return nil
   }
 
@@ -193,9 +193,13 @@ extension WorkerLoop {
     return intake.rows.allSatisfy { row in node.loopIndex(of: row.partition) == index && shard.isPrimary(of: row.partition) }
   }
 
-  private func scatter(_ payload: RawSpan, _ gathering: Gathering, _ source: Source) {
+  private func scatter(_ payload: RawSpan, _ submit: Submit, _ gathering: Gathering, _ source: Source) {
     gathering.reject(intake.rejected)
-    if !intake.rejected.isEmpty { quarantine(intake.rejected, intake.ranges, payload, source) }
+    if submit.flags.contains(.labels) {
+      for (_, rejection) in intake.rejected { metrics.rejected(rejection.reason) }
+    } else if !intake.rejected.isEmpty {
+      quarantine(intake.rejected, intake.ranges, payload, source)
+    }
     gathering.scatter(intake.rows, payload)
     scheduleDrain()
   }

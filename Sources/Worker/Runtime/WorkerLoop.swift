@@ -76,11 +76,7 @@ final class WorkerLoop: @unchecked Sendable {
   enum Source: String, Sendable { case wire, http }
 
   func decide(_ submit: Submit, _ payload: RawSpan, _ reply: Reply, source: Source) {
-    let token = keep(reply)
-    let id = shard.decide(
-      payload, rows: intake.rows, rejected: intake.rejected, rowCount: submit.rowCount, firstSent: submit.firstSent,
-      withFeatures: submit.flags.contains(.withFeatures), token: token, now: now())
-    count(shard.request(id))
+    let id = take(submit, payload, intake.rows, rejected: intake.rejected, token: keep(reply))
     quarantineRejected(shard.request(id), payload, intake.ranges, source)
     scheduleDrain()
   }
@@ -89,12 +85,22 @@ final class WorkerLoop: @unchecked Sendable {
   func decidePart(
     _ submit: Submit, _ payload: RawSpan, _ rows: [RoutedRow], source: Source, answer: @escaping (borrowing Request) -> Void
   ) {
-    let id = shard.decide(
-      payload, rows: rows, rejected: [], rowCount: submit.rowCount, firstSent: submit.firstSent,
-      withFeatures: submit.flags.contains(.withFeatures), token: keep(.closure(answer)), now: now())
-    count(shard.request(id))
+    let id = take(submit, payload, rows, rejected: [], token: keep(.closure(answer)))
     quarantineRejected(shard.request(id), payload, rows.map(\.range), source)
     scheduleDrain()
+  }
+
+  private func take(
+    _ submit: Submit, _ payload: RawSpan, _ rows: [RoutedRow], rejected: [(row: Int, Rejection)], token: UInt64
+  ) -> RequestID {
+    let id =
+      submit.flags.contains(.labels)
+      ? shard.label(payload, rows: rows, rejected: rejected, rowCount: submit.rowCount, token: token, now: now())
+      : shard.decide(
+        payload, rows: rows, rejected: rejected, rowCount: submit.rowCount, firstSent: submit.firstSent,
+        withFeatures: submit.flags.contains(.withFeatures), token: token, now: now())
+    count(shard.request(id))
+    return id
   }
 
   private func count(_ request: Request) {
@@ -103,6 +109,9 @@ final class WorkerLoop: @unchecked Sendable {
       case .decided: metrics.decided(row.decision)
       case .duplicate: metrics.duplicates.add()
       case .retry: metrics.retried(row.failure)
+      case .applied: metrics.labels.add()
+      case .alreadyApplied: metrics.labelsRepeated.add()
+      case .rejected where request.isOfLabels: metrics.rejected(row.reject)
       case .rejected, .pending: break
       }
     }
@@ -111,7 +120,8 @@ final class WorkerLoop: @unchecked Sendable {
   // MARK: Quarantine
 
   private func quarantineRejected(_ request: Request, _ payload: RawSpan, _ ranges: [Range<Int>], _ source: Source) {
-    guard request.hasRejects else { return }
+    // Whoever sent a label is told; it is no payment that might be lost.
+    guard request.hasRejects, !request.isOfLabels else { return }
     var rejected: [(row: Int, Rejection)] = []
     for row in request.outcomes.indices where request.outcomes[row].status == .rejected {
       rejected.append((row, request.rejection(of: row)))
@@ -280,7 +290,7 @@ final class WorkerLoop: @unchecked Sendable {
     case .none: break
     case .link(let link, let correlation, let received, let began, let bulkRows):
       ended(bulkRows: bulkRows, began: began)
-      metrics.decisionLatency.observe(monotonicNanoseconds() - received, times: request.outcomes.count)
+      if !request.isOfLabels { metrics.decisionLatency.observe(monotonicNanoseconds() - received, times: request.outcomes.count) }
       link.send(.decisions, correlation: correlation) { request.writeAnswer(to: &$0) }
     case .closure(let body): body(request)
     }

@@ -12,6 +12,10 @@ public struct Decisions: Equatable, Sendable {
       case rejected = 2
       /// Not decided now; the same row may be sent again: see `failure`.
       case retry = 3
+      /// The label is in the log.
+      case applied = 4
+      /// The transaction had this label before.
+      case alreadyApplied = 5
     }
 
     public var status: Status
@@ -79,6 +83,17 @@ public struct Decisions: Equatable, Sendable {
     if !features.isEmpty { out.write(raw: features) }
   }
 
+  /// One row that is a label; `offset` is that of its entry, zero where it was known before.
+  ///
+  /// In bytes: u8 status, u8 and u16 reserved (0), u32 partition, u64 offset.
+  public static func writeLabelled(known: Bool, partition: PartitionID, offset: Offset, to out: inout WireWriter) {
+    out.write((known ? Outcome.Status.alreadyApplied : .applied).rawValue)
+    out.write(0 as UInt8)
+    out.write(0 as UInt16)
+    out.write(partition.rawValue)
+    out.write(offset.rawValue)
+  }
+
   public static func writeRejected(_ rejection: Rejection, to out: inout WireWriter) {
     out.write(Outcome.Status.rejected.rawValue)
     out.write(rejection.reason.rawValue)
@@ -103,6 +118,8 @@ public struct Decisions: Equatable, Sendable {
         }
       case .rejected: Self.writeRejected(row.rejection!, to: &out)
       case .retry: Self.writeRetry(row.failure!, to: &out)
+      case .applied, .alreadyApplied:
+        Self.writeLabelled(known: row.status == .alreadyApplied, partition: row.partition, offset: row.offset, to: &out)
       }
     }
   }
@@ -150,7 +167,18 @@ public struct Decisions: Equatable, Sendable {
     case .retry:
       guard let code = FailureCode(rawValue: try reader.read(UInt16.self)) else { throw .invalid(at: at + 1, "unknown failure code") }
       outcome.failure = code
+    case .applied, .alreadyApplied: (outcome.partition, outcome.offset) = try readLabelled(&reader)
     }
     return outcome
+  }
+
+  /// What stands behind the status of a row that is a label.
+  @_lifetime(reader: copy reader)
+  static func readLabelled(_ reader: inout WireReader) throws(WireError) -> (PartitionID, Offset) {
+    let at = reader.position
+    guard try reader.read(UInt8.self) == 0, try reader.read(UInt16.self) == 0 else {
+      throw .invalid(at: at, "reserved bytes are not 0")
+    }
+    return (PartitionID(try reader.read(UInt32.self)), Offset(try reader.read(UInt64.self)))
   }
 }

@@ -107,8 +107,16 @@ public struct DecisionsReader: ~Escapable {
         throw .invalid(at: at + 1, "unknown failure code")
       }
       return Row(.retry, failure: code, features: try reader.readRaw(0))
+    case Decisions.Outcome.Status.applied.rawValue: return try readLabelled(.applied)
+    case Decisions.Outcome.Status.alreadyApplied.rawValue: return try readLabelled(.alreadyApplied)
     default: throw .invalid(at: at, "unknown row status")
     }
+  }
+
+  @_lifetime(copy self) @_lifetime(self: copy self)
+  private mutating func readLabelled(_ status: Decisions.Outcome.Status) throws(WireError) -> Row {
+    let (partition, offset) = try Decisions.readLabelled(&reader)
+    return Row(status, partition: partition, offset: offset, features: try reader.readRaw(0))
   }
 
   @_lifetime(copy self) @_lifetime(self: copy self)

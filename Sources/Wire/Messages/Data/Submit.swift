@@ -3,8 +3,10 @@
 /// ```
 ///  0 i64 first sent, ms since the Unix epoch: when the oldest row of the batch was first tried
 ///  8 u32 deadline, ms the sender still waits    12 u8 flags    13 u8 reserved (0)    14 u16 rows (1...10,000)
-/// 16 the rows: transaction records, each with its own length
+/// 16 the rows: transaction records, each with its own length; with `labels`, each with a `Label` behind it
 /// ```
+///
+/// Labels take the way of transactions, to the same home partitions, with the same retries: a frame has one or the other.
 public struct Submit: Equatable, Sendable {
   public static var headerSize: Int { 16 }
   public static var rowsMax: Int { 10_000 }
@@ -19,7 +21,10 @@ public struct Submit: Equatable, Sendable {
     public static var forwarded: Flags { Flags(rawValue: 2) }
     /// A payment is waiting: goes before bulk traffic when a queue forms.
     public static var interactive: Flags { Flags(rawValue: 4) }
-    static var known: Flags { [.withFeatures, .forwarded, .interactive] }
+    /// The rows are labels of transactions that were decided before: the transaction as it was submitted, then the label. They are
+    /// answered as applied, not decided.
+    public static var labels: Flags { Flags(rawValue: 8) }
+    static var known: Flags { [.withFeatures, .forwarded, .interactive, .labels] }
   }
 
   public var firstSent: Int64
@@ -56,19 +61,21 @@ public struct Submit: Equatable, Sendable {
     guard rowCount >= 1, rowCount <= Self.rowsMax else { throw .overLimit(at: 14, rowCount, limit: Self.rowsMax) }
   }
 
-  /// Byte ranges of the rows in `payload`, appended to `rows`. Refuses rows that overrun and bytes left over; a row's
+  /// Byte ranges of the rows in `payload` (with their labels), appended to `rows`. Refuses rows that overrun and bytes left over; a row's
   /// contents are judged later, one by one, by the schema.
   public func locateRows(in payload: RawSpan, into rows: inout [Range<Int>]) throws(WireError) {
     var at = Self.headerSize
+    let tail = flags.contains(.labels) ? Label.encodedSize : 0
     for _ in 0..<rowCount {
       guard at + 2 <= payload.byteCount else { throw .truncated(at: at, needed: at + 2 - payload.byteCount) }
       let length = Int(UInt16(littleEndian: payload.unsafeLoadUnaligned(fromByteOffset: at, as: UInt16.self)))
       guard length >= TransactionView.fixedSize, length <= TransactionView.sizeMax else {
         throw .invalid(at: at, "a row of \(length) bytes; a transaction has \(TransactionView.fixedSize) to \(TransactionView.sizeMax)")
       }
-      guard at + length <= payload.byteCount else { throw .truncated(at: at, needed: at + length - payload.byteCount) }
-      rows.append(at..<at + length)
-      at += length
+      let end = at + length + tail
+      guard end <= payload.byteCount else { throw .truncated(at: at, needed: end - payload.byteCount) }
+      rows.append(at..<end)
+      at = end
     }
     guard at == payload.byteCount else { throw .leftOver(at: at, payload.byteCount - at) }
   }

@@ -2,7 +2,8 @@
 /// with the home partition named beside it (X1).
 ///
 /// ```
-/// 0 u64 offset  8 u8 slots  9 transaction record, whose first two bytes are its length
+/// 0 u64 offset  8 u8 slots; bit 7: a label follows  9 transaction record, whose first two bytes are its length
+/// then, with bit 7, a `Label`
 /// ```
 public struct ContributionItem: Equatable, Sendable {
   public static var encodedSizeMin: Int { 9 + TransactionView.fixedSize }
@@ -13,32 +14,40 @@ public struct ContributionItem: Equatable, Sendable {
   public var slots: EntitySlots
   /// A transaction record that has passed the schema.
   public var transaction: [UInt8]
+  /// Where it is no event, but a label of one that the entities have had before. Its own offset is what identifies it.
+  public var label: Label?
 
-  public init(offset: Offset, slots: EntitySlots, transaction: [UInt8]) {
+  private static var labelBit: UInt8 { 0x80 }
+
+  public init(offset: Offset, slots: EntitySlots, transaction: [UInt8], label: Label? = nil) {
     self.offset = offset
     self.slots = slots
     self.transaction = transaction
+    self.label = label
   }
 
-  public var encodedSize: Int { 9 + transaction.count }
+  public var encodedSize: Int { 9 + transaction.count + (label == nil ? 0 : Label.encodedSize) }
 
   public func write(to out: inout WireWriter) {
     out.write(offset.rawValue)
-    out.write(slots.rawValue)
+    out.write(slots.rawValue | (label == nil ? 0 : Self.labelBit))
     transaction.withUnsafeBytes { out.write(raw: $0) }
+    label?.write(to: &out)
   }
 
   @_lifetime(reader: copy reader)
   public init(from reader: inout WireReader) throws(WireError) {
     offset = Offset(try reader.read(UInt64.self))
     let at = reader.position
-    slots = EntitySlots(rawValue: try reader.read(UInt8.self))
+    let bits = try reader.read(UInt8.self)
+    slots = EntitySlots(rawValue: bits & ~Self.labelBit)
     guard !slots.isEmpty, slots.isSubset(of: .foreign) else { throw .invalid(at: at, "no such entities") }
     transaction = try Self.readTransaction(&reader)
     let missing = transaction.withUnsafeBytes { bytes in
       TransactionView(trusted: RawSpan(_unsafeBytes: bytes)).present(slots) != slots
     }
     if missing { throw .invalid(at: at, "a contribution to an entity that the transaction does not have") }
+    label = bits & Self.labelBit == 0 ? nil : try Label(from: &reader)
   }
 
   /// A whole transaction record; its length is believed only as far as there are bytes, its parts as far as it goes.

@@ -72,6 +72,8 @@ enum DecisionAnswer {
       record.id.withUnsafeBytes { id in
         if let problem = problem(outcome) {
           write(problem, id: id, to: &json)
+        } else if outcome.status == .applied || outcome.status == .alreadyApplied {
+          writeLabelled(outcome, id: id, to: &json)
         } else {
           write(outcome, decisions.bundles[Int(outcome.bundle)], id: id, to: &json)
         }
@@ -88,6 +90,12 @@ enum DecisionAnswer {
     }
     problem.write(to: &json)
     json.put("}")
+  }
+
+  private static func writeLabelled(_ outcome: Decisions.Outcome, id: UnsafeRawBufferPointer, to json: inout JSONWriter) {
+    json.put("{\"transaction_id\":")
+    json.put(quoted: id)
+    json.put(outcome.status == .applied ? ",\"status\":\"applied\"}" : ",\"status\":\"already_applied\"}")
   }
 
   /// The decision by the names that it has in decision files.
@@ -143,14 +151,19 @@ enum DecisionAnswer {
 
   private static func problem(_ outcome: Decisions.Outcome) -> HTTPProblem? {
     switch outcome.status {
-    case .decided, .duplicate: nil
+    case .decided, .duplicate, .applied, .alreadyApplied: nil
     case .rejected: problem(outcome.rejection ?? Rejection(.malformed, "the transaction was rejected"))
     case .retry: problem(outcome.failure ?? .unavailable)
     }
   }
 
   static func problem(_ rejection: Rejection) -> HTTPProblem {
-    let status: HTTPResponseStatus = rejection.reason == .conflictingDuplicate ? .conflict : .unprocessableEntity
+    let status: HTTPResponseStatus =
+      switch rejection.reason {
+      case .conflictingDuplicate, .contradictsTransaction, .contradictsLabel, .outdatedLabel, .labelsNotKept: .conflict
+      case .unknownTransaction: .notFound
+      default: .unprocessableEntity
+      }
     var problem = HTTPProblem(status, rejection.reason.code, rejection.detail)
     problem.field = rejection.field
     return problem

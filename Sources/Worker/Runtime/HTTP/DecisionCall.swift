@@ -44,6 +44,7 @@ final class DecisionCall {
     if batch.submittedCount > 0 {
       var flags: Submit.Flags = .interactive
       if asked.withFeatures { flags.insert(.withFeatures) }
+      if batch.isOfLabels { flags = .labels }
       batch.seal(
         Submit(
           firstSent: min(asked.firstSent ?? now, now), deadlineMilliseconds: UInt32(asked.deadlineMilliseconds), flags: flags,

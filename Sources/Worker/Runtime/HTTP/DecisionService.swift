@@ -6,6 +6,8 @@ import Wire
 
 /// `POST /v1/decisions` on one event loop: JSON in, a `Submit` to the gateway, decisions out as JSON.
 ///
+/// For `POST /v1/labels` the same, with `label` and `label_version` in each transaction, answered as applied.
+///
 /// The body is one transaction or an array of up to 10,000. One: 200 with the decision, 422 (409 for a conflicting
 /// duplicate) when it is rejected, 429, 503 or 504 when it was not decided and may be sent again. An array: 200 with an
 /// array in the same order, each element a decision or an error; 429, 503 or 504 when all failed alike.
@@ -17,12 +19,15 @@ final class DecisionService {
   /// Milliseconds since the epoch.
   private let now: () -> Int64
   private var extraFields: [ExtraFieldSpec] = []
-  private var parser = TransactionJSON(refuseUnknownFields: true)
+  private let isOfLabels: Bool
+  private var parser: TransactionJSON
 
   init(
     _ gateway: any DecisionGateway, _ metrics: WorkerMetrics, logger: Logger, deadlines: HTTPDeadlines,
-    now: @escaping () -> Int64
+    isOfLabels: Bool = false, now: @escaping () -> Int64
   ) {
+    self.isOfLabels = isOfLabels
+    parser = Self.parser([], isOfLabels)
     self.gateway = gateway
     self.metrics = metrics
     self.logger = logger
@@ -36,7 +41,7 @@ final class DecisionService {
     refreshParser()
     let batch: TransactionBatch
     do throws(TransactionBatch.Defect) {
-      batch = try TransactionBatch(request.body, &parser)
+      batch = try TransactionBatch(request.body, &parser, labelField: isOfLabels ? extraFields.count : nil)
     } catch {
       return refuse(error, request, reply)
     }
@@ -50,7 +55,11 @@ final class DecisionService {
     let current = gateway.extraFields
     guard current != extraFields else { return }
     extraFields = current
-    parser = TransactionJSON(extraFields: current, refuseUnknownFields: true)
+    parser = Self.parser(current, isOfLabels)
+  }
+
+  private static func parser(_ extraFields: [ExtraFieldSpec], _ isOfLabels: Bool) -> TransactionJSON {
+    TransactionJSON(extraFields: extraFields + (isOfLabels ? LabelFields.specs : []), refuseUnknownFields: true)
   }
 
   private func refuse(_ defect: TransactionBatch.Defect, _ request: HTTPRequest, _ reply: HTTPReply) {

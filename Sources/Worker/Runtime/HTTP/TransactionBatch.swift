@@ -2,7 +2,7 @@ import Models
 import NIOCore
 import Wire
 
-/// A request's body as transaction records: one object, or an array of them.
+/// A request's body as transaction records: one object, or an array of them; for labels, with the label behind each.
 struct TransactionBatch {
   enum Row {
     /// The record's bytes in `payload`.
@@ -25,13 +25,19 @@ struct TransactionBatch {
 
   private(set) var rows: [Row] = []
   private(set) var isArray = false
+  let isOfLabels: Bool
+  /// Index of the label among the parser's extra fields.
+  private let labelField: Int
   /// A `Submit` message whose header is still to be filled in: see `seal`.
   private(set) var payload = [UInt8](repeating: 0, count: Submit.headerSize)
   private(set) var submittedCount = 0
   private(set) var quarantine: [Quarantine.Record] = []
   private var builder = TransactionBuilder()
 
-  init(_ body: ByteBuffer, _ parser: inout TransactionJSON) throws(Defect) {
+  /// `labelField` is where the parser's extra fields have `LabelFields.specs`, if the rows are labels.
+  init(_ body: ByteBuffer, _ parser: inout TransactionJSON, labelField: Int? = nil) throws(Defect) {
+    isOfLabels = labelField != nil
+    self.labelField = labelField ?? 0
     payload.reserveCapacity(Submit.headerSize + body.readableBytes)
     let result = body.withUnsafeReadableBytes { bytes in
       Result { () throws(Defect) in try read(RawSpan(_unsafeBytes: bytes), &parser) }
@@ -87,8 +93,10 @@ struct TransactionBatch {
       guard length <= TransactionJSON.lengthMax else {
         throw Rejection(.tooLarge, "the object has \(length) bytes; at most \(TransactionJSON.lengthMax) are taken")
       }
+      let label = isOfLabels ? try LabelFields.take(from: &builder, first: labelField) : nil
       let place = payload.count
       builder.append(to: &payload)
+      label?.append(to: &payload)
       rows.append(.submitted(place..<payload.count))
       submittedCount += 1
       scanner = next

@@ -3,7 +3,7 @@ import NIOCore
 import NIOHTTP1
 
 /// The paths of a worker's HTTP port:
-/// - `POST /v1/decisions`: see `DecisionService`.
+/// - `POST /v1/decisions` and `POST /v1/labels`: see `DecisionService`.
 /// - `GET /healthz`: 200 while the process runs its event loops.
 /// - `GET /readyz`: 200 when the worker takes transactions, 503 with the reason in words otherwise.
 /// - `GET /metrics`: all of `registry`, for Prometheus.
@@ -20,6 +20,8 @@ public enum WorkerRoutes {
     let router = HTTPRouter()
     let decisions = DecisionService(gateway, metrics, logger: logger, deadlines: deadlines, now: now)
     router.on(.POST, "/v1/decisions") { request, reply in decisions.respond(to: request, reply) }
+    let labels = DecisionService(gateway, metrics, logger: logger, deadlines: deadlines, isOfLabels: true, now: now)
+    router.on(.POST, "/v1/labels") { request, reply in labels.respond(to: request, reply) }
     router.on(.GET, "/healthz") { _, reply in reply(.text("ok\n")) }
     router.on(.GET, "/readyz") { _, reply in
       switch gateway.isReady {

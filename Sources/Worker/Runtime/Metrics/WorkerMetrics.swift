@@ -8,6 +8,8 @@ public struct WorkerMetrics: Sendable {
   private let rejections: [Counter]
   private let retries: [Counter]
   public let duplicates: Counter
+  public let labels: Counter
+  public let labelsRepeated: Counter
   public let httpRetried: Counter
   /// Rows.
   public let bulkWaiting: Gauge
@@ -43,6 +45,9 @@ public struct WorkerMetrics: Sendable {
     }
     duplicates = registry.counter(
       "assay_duplicates_total", "Transactions that had been decided before and got the original decision.")
+    labels = registry.counter("assay_labels_total", "Labels of transactions that were taken in.", isSparse: true)
+    labelsRepeated = registry.counter(
+      "assay_labels_repeated_total", "Labels that their transactions had before, under this version or a higher one.", isSparse: true)
     httpRetried = registry.counter(
       "assay_http_retried_total", "Transactions of HTTP requests tried again within their deadline, each time counted.")
     bulkWaiting = registry.gauge("assay_bulk_waiting_rows", "Transactions of bulk batches that wait behind interactive ones.")
