@@ -142,7 +142,9 @@ extension EventField {
     case .currency: Currency(numeric: UInt16(truncatingIfNeeded: stored)).description
     case .channel: Channel(rawValue: UInt8(truncatingIfNeeded: stored))?.name ?? "\(stored)"
     case .entryMode: EntryMode(rawValue: UInt8(truncatingIfNeeded: stored))?.name ?? "\(stored)"
-    case .merchant, .terminal, .device, .ip, .card, .customer: "#\(String(stored, radix: 16))"
+    case .labelVersion: "\(stored)"
+    case .label: Label.Finding(rawValue: UInt8(truncatingIfNeeded: stored))?.name ?? "\(stored)"
+    case .merchant, .terminal, .device, .ip, .card, .customer, .transaction: "#\(String(stored, radix: 16))"
     case .location, .ipLocation:
       "\(Double(Int64((stored - 1) >> 32) - 900_000_000) / 1e7) \(Double(Int64((stored - 1) & 0xFFFF_FFFF) - 1_800_000_000) / 1e7)"
     }
