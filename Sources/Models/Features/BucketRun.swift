@@ -12,6 +12,22 @@ struct BucketRun: Sendable {
     var squares: UInt128 = 0
     var min = Int64.max
     var max = Int64.min
+
+    mutating func add(_ amount: Int64) {
+      count += 1
+      sum &+= Int128(amount)
+      squares &+= UInt128(amount.magnitude) &* UInt128(amount.magnitude)
+      min = Swift.min(min, amount)
+      max = Swift.max(max, amount)
+    }
+
+    mutating func add(_ other: Totals) {
+      count += other.count
+      sum &+= other.sum
+      squares &+= other.squares
+      min = Swift.min(min, other.min)
+      max = Swift.max(max, other.max)
+    }
   }
 
   /// With the sums of everything up to and including it, so that a window's is a difference.

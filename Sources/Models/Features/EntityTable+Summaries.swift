@@ -106,15 +106,10 @@ extension EntityTable {
       let left = ring.firstIndex(after: event.time - coarse.reach)
       let right = coarse.lag == 0 ? position : ring.firstIndex(after: event.time - coarse.lag)
       var totals = BucketRun.Totals()
-      func add(_ amount: Int64) {
-        totals.count += 1
-        totals.sum += Int128(amount)
-        totals.squares &+= UInt128(amount.magnitude) &* UInt128(amount.magnitude)
-      }
       for index in left..<max(left, right) where step.filter < 0 || ring.bitmap(plan.filters[step.filter].bitmap)[index] {
-        add(ring.amount(index))
+        totals.add(ring.amount(index))
       }
-      if countsItself { add(event.amount) }
+      if countsItself { totals.add(event.amount) }
       coarse.value(totals, summary, event, extreme: out[step.output], into: out)
     }
   }
@@ -129,14 +124,18 @@ extension CoarsePlan.Step {
     summary.droppedUntil > .min && BucketRun.number(summary.droppedUntil, resolution) > left(time)
   }
 
+  /// What the window has of events that were dropped.
+  func dropped(_ summary: EntitySummary, at time: Int64, withExtremes: Bool) -> BucketRun.Totals {
+    summary.runs[part].totals(after: left(time), upTo: BucketRun.number(time - lag, resolution), withExtremes: withExtremes)
+  }
+
   /// From what the ring has and what the summary has. `extreme` is the ring's, NaN for none.
   func value(
     _ ring: BucketRun.Totals, _ summary: EntitySummary, _ event: borrowing IncomingEvent, extreme: Double,
     into out: UnsafeMutablePointer<Double>
   ) {
     let isExtreme = step.code == .min || step.code == .max
-    let more = summary.runs[part].totals(
-      after: left(event.time), upTo: BucketRun.number(event.time - lag, resolution), withExtremes: isExtreme)
+    let more = dropped(summary, at: event.time, withExtremes: isExtreme)
     if isExtreme {
       guard more.count > 0 else { return }
       // Amounts are at most 10^15: exact as doubles.

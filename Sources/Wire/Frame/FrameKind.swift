@@ -30,6 +30,10 @@ public enum FrameKind: UInt16, Sendable, CaseIterable {
   case quarantine = 34
   case quarantined = 35
 
+  // Entities: the admin CLI and a partition's primary.
+  case entityRequest = 36
+  case entityAnswer = 37
+
   // Replication: primary to follower and back.
   case append = 48
   case appended = 49

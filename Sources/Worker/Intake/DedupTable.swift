@@ -58,6 +58,9 @@ public struct DedupTable: ~Copyable {
     return entry.content == content ? .duplicate(entry) : .conflict(entry)
   }
 
+  /// What is known of a transaction, whatever its content.
+  func entry(of key: Fingerprint) -> Entry? { find(key).map { self[$0] } }
+
   /// Adds a transaction that `lookup` called new. `loggedTime` never falls from call to call.
   /// Returns the entry's number, for `settle`.
   @discardableResult

@@ -18,16 +18,20 @@ final class AcceptedLink: LinkDelegate {
   }
 
   func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {
-    let isNode = link.peer.role == .node
+    let allowed = WorkerPermissions.roles(for: header.kind)
+    if !allowed.isEmpty, !allowed.contains(link.peer.role) {
+      let names = allowed.map(\.description).sorted().joined(separator: " or ")
+      let failure = Failure(.notAuthorized, "\(link.peer.identity) may not send '\(header.kind)': connect with a certificate of role \(names)")
+      return link.send(failure, correlation: header.correlation)
+    }
     switch header.kind {
     case .submit: loop.submitted(payload, correlation: header.correlation, on: link)
     case .quarantine: quarantine(link, header, payload)
-    case .append where isNode: route(payload, append: true)
-    case .appended where isNode: route(payload, append: false)
-    case .transferRead where isNode: serve(link, header, payload)
-    case .contributions where isNode, .contributionReplies where isNode: route(exchange: header.kind, payload)
-    case .append, .appended, .transferRead, .contributions, .contributionReplies:
-      link.send(Failure(.notAuthorized, "only workers replicate"), correlation: header.correlation)
+    case .append: route(payload, append: true)
+    case .appended: route(payload, append: false)
+    case .transferRead: serve(link, header, payload)
+    case .contributions, .contributionReplies: route(exchange: header.kind, payload)
+    case .entityRequest: describe(link, header, payload)
     default:
       link.send(
         Failure(.malformed, "a worker takes no \(header.kind) frames; is this meant for the coordinator?"), correlation: header.correlation)
@@ -52,6 +56,26 @@ final class AcceptedLink: LinkDelegate {
     let copy = payload.withUnsafeBytes { [UInt8]($0) }
     owner.eventLoop.execute {
       if append { owner.received(append: copy.span.bytes) } else { owner.received(appended: copy.span.bytes) }
+    }
+  }
+
+  private func describe(_ link: Link, _ header: FrameHeader, _ payload: RawSpan) {
+    do throws(WireError) {
+      let request = try EntityRequest(reading: payload)
+      let owner = node.loops[node.loopIndex(of: request.partition)]
+      let correlation = header.correlation
+      owner.eventLoop.execute {
+        owner.read(request) { answer in
+          link.eventLoop.execute {
+            switch answer {
+            case .success(let answer): link.send(answer, correlation: correlation)
+            case .failure(let failure): link.send(failure, correlation: correlation)
+            }
+          }
+        }
+      }
+    } catch {
+      link.send(Failure(.malformed, "the request can't be read: \(error)"), correlation: header.correlation)
     }
   }
 

@@ -30,6 +30,18 @@ struct PartitionReader {
     return out.isEmpty ? nil : (out, next)
   }
 
+  /// The record of `log` that an offset is of; nil where the journal has not got it.
+  mutating func record(containing offset: Offset, of log: EpochTable) throws -> [UInt8]? {
+    var found: [UInt8]?
+    try forEach(pieceBytes: 1 << 20) { header, bytes in
+      guard !header.kind.isLocal, header.baseOffset <= offset, log.epoch(at: header.baseOffset) == header.epoch else { return true }
+      guard offset < header.endOffset else { return true }
+      found = Array(bytes)
+      return false
+    }
+    return found
+  }
+
   /// The partition as its snapshot and the log behind it make it, once everything up to `ticket` is in the journal.
   static func rebuild(
     _ partition: RecoveredPartition, journal: Journal, from start: JournalPosition, after ticket: JournalTicket,

@@ -376,6 +376,17 @@ final class WorkerNode: @unchecked Sendable {
     }
   }
 
+  /// One record from the journal, for an operator's eyes; nil when it can't be read.
+  func readLog(
+    _ partition: PartitionID, containing offset: Offset, of log: EpochTable, _ done: @escaping @Sendable ([UInt8]?) -> Void
+  ) {
+    let start = logIndex.start(of: partition, from: offset) ?? journal.beginning
+    reads.submit {
+      var reader = PartitionReader(journal: self.journal, partition: partition, at: start)
+      done((try? reader.record(containing: offset, of: log)) ?? nil)
+    }
+  }
+
   /// R14: a replica whose state ran ahead of its commit offset starts again from its log.
   func rebuild(_ due: ShardOutput.Rebuild, on loop: WorkerLoop) {
     let id = due.partition

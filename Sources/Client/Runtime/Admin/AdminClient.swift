@@ -13,10 +13,10 @@ public final class AdminClient: @unchecked Sendable {
 
   let eventLoop: any EventLoop
   private let coordinators: [Endpoint]
-  private let tls: TLSClientContext?
-  private let name: String
-  private let timeout: TimeAmount
-  private let options: LinkOptions
+  let tls: TLSClientContext?
+  let name: String
+  let timeout: TimeAmount
+  let options: LinkOptions
 
   // All that follows belongs to the event loop.
   private var link: Link?

@@ -13,6 +13,10 @@ public enum AdminError: Error, Sendable, CustomStringConvertible {
   case bundleTooLarge(bytes: Int)
   /// A bundle did not become the deciding one.
   case notActivated(BundleID, reason: String)
+  /// A worker refused a request, was not reached, or gave no answer in time.
+  case workerRefused(worker: Endpoint, Failure)
+  case workerUnreachable(worker: Endpoint, reason: String)
+  case noWorkerAnswer(worker: Endpoint, seconds: Double)
   /// There is nothing to go back to.
   case notRolledBack(reason: String)
   /// What became of an operation, in words.
@@ -32,6 +36,9 @@ public enum AdminError: Error, Sendable, CustomStringConvertible {
     case .bundleTooLarge(let bytes):
       "the bundle has \(bytes) bytes, and at most \(ClusterLimit.bundleSize) are taken: use fewer or smaller trees"
     case .notActivated(let bundle, let reason): "the bundle \(bundle) is stored and does not decide: \(reason)"
+    case .workerRefused(let worker, let failure): "the worker at \(worker) refuses: \(failure.message)"
+    case .workerUnreachable(let worker, let reason): "the worker at \(worker) was not reached: \(reason)"
+    case .noWorkerAnswer(let worker, let seconds): "the worker at \(worker) gave no answer within \(seconds) s: try again"
     case .notRolledBack(let reason): "nothing is rolled back: \(reason)"
     case .operation(let what): what
     case .closed: "the connection was closed here"
@@ -41,8 +48,8 @@ public enum AdminError: Error, Sendable, CustomStringConvertible {
   /// Whether the same request may succeed later, unchanged.
   public var isRetriable: Bool {
     switch self {
-    case .unreachable, .noAnswer: true
-    case .refused(_, let failure): failure.isRetriable
+    case .unreachable, .noAnswer, .workerUnreachable, .noWorkerAnswer: true
+    case .refused(_, let failure), .workerRefused(_, let failure): failure.isRetriable
     case .certificate, .bundleTooLarge, .notActivated, .notRolledBack, .operation, .closed: false
     }
   }
