@@ -196,21 +196,33 @@ final class Checks {
       for partition in worker.partitions {
         let state = partition.state
         guard state.applied == partition.replica.commit, state.applied > .zero else { continue }
-        compare(state.digest(), partition.id, state.applied, worker.process.name)
+        compare(state, partition.id, worker.process.name)
       }
       if let node = worker.node, worker.process.isAlive { checkBounds(worker, node) }
     }
   }
 
-  private func compare(_ digest: UInt64, _ id: PartitionID, _ offset: Offset, _ name: String) {
+  private func compare(_ state: PartitionState, _ id: PartitionID, _ name: String) {
     let history = history(id)
-    if let known = history.digests[offset] {
-      guard known.digest == digest else {
-        return world.fail("\(id) at \(offset): \(name) has another state than \(known.by) had (R14)")
-      }
-    } else {
-      history.digests[offset] = (digest, name)
+    let digest = state.digest()
+    guard let known = history.digests[state.applied] else {
+      history.digests[state.applied] = (digest, Self.parts(state), name)
+      return
     }
+    guard known.digest != digest else { return }
+    let differing = zip(known.parts, Self.parts(state)).filter { $0.1 != $1.1 }.map(\.0.0)
+    world.fail("\(id) at \(state.applied): \(name) has another state than \(known.by) had (R14), in \(differing.joined(separator: ", "))")
+  }
+
+  /// What the digest is over, to say where two differ.
+  private static func parts(_ state: PartitionState) -> [(String, UInt64)] {
+    [
+      ("logged time", UInt64(bitPattern: state.loggedTime)), ("the dedup table", state.dedup.digest()),
+      ("the cards", state.entities?.digest().high ?? 0), ("the bundles", UInt64(state.bundles.count)),
+      ("the prepared bundles", UInt64(state.prepared.count)),
+      ("other entities", state.foreign.digests().reduce(0) { $0 ^ $1.digest.high ^ UInt64($1.kind.rawValue) }),
+      ("the home ledger", state.home.digest()), ("the entity ledger", state.accounts.digest()),
+    ]
   }
 
   private func checkBounds(_ worker: WorkerHost, _ node: WorkerNode) {

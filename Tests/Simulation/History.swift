@@ -12,7 +12,7 @@ final class History {
   let start: Offset
   var end: Offset { entries.last?.header.endOffset ?? start }
   /// Digest of the state at an offset, by whoever was seen there first.
-  var digests: [Offset: (digest: UInt64, by: String)] = [:]
+  var digests: [Offset: (digest: UInt64, parts: [(String, UInt64)], by: String)] = [:]
 
   init(_ id: PartitionID, start: Offset = .zero) {
     self.id = id

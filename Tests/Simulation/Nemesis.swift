@@ -152,7 +152,7 @@ final class Nemesis {
       cluster.operate(.move(record.id, from: world.random.pick(record.replicas), to: world.random.pick(others)))
     case .rebalance: cluster.operate(.rebalance)
     case .restore:
-      guard !isRestorePending, !backups.isEmpty, lost().count < cluster.plan.settings.minInSync else { return }
+      guard mayRestore, !backups.isEmpty else { return }
       restore(from: world.random.pick(backups), isLost: world.random.below(2) == 0, after: long)
     case .fork:
       happened = fork(for: long)
@@ -251,12 +251,11 @@ final class Nemesis {
 
   /// Whoever acts by a change of the in-sync set loses its power, and the coordinator's store what it was.
   private func forgetShrink(_ id: PartitionID) {
-    guard isActive, world.random.below(4) == 0, !isRestorePending, lost().count < cluster.plan.settings.minInSync,
-      let backup = backups.last,
+    guard isActive, world.random.below(4) == 0, mayRestore, let backup = backups.last,
       let node = cluster.checks.truth?.partition(id)?.primary?.node, let worker = host(node)
     else { return }
     later(world.random.within(0 ... .milliseconds(8))) { [unowned self] in
-      guard isActive, !isRestorePending else { return }
+      guard isActive, mayRestore else { return }
       let isDown = stop(worker, for: world.random.within(.milliseconds(20) ... .seconds(2))) { worker.kill(power: false) }
       if isDown { restore(from: backup, isLost: true, after: world.random.within(.milliseconds(20) ... .milliseconds(500))) }
     }
@@ -323,10 +322,30 @@ final class Nemesis {
     guard let own = truth.node(named: worker.process.name) else { return true }
     // Without the coordinator's store only min_in_sync less one may be lost before an operator has to choose. And where there are more
     // copies than need be in sync, a second loss may hit the last of those that are before the first has been noticed.
-    if isRestorePending || cluster.checks.isRestoring || cluster.plan.settings.replicas > 3 {
+    if mayGoBack || cluster.plan.settings.replicas > 3 {
       guard lost(besides: worker).isEmpty else { return false }
     }
-    return truth.partitions.allSatisfy { record in
+    return survive(truth.partitions, truth, without: own) && (!mayGoBack || survive(told(truth), truth, without: own))
+  }
+
+  /// The store has gone back, or is about to, and what the workers were not told is forgotten: an in-sync set may be a smaller one again.
+  private var mayGoBack: Bool { isRestorePending || cluster.checks.isRestoring }
+
+  /// The partitions as the workers that are up were told of them, which is what a restored store goes by.
+  private func told(_ truth: ClusterState) -> [PartitionRecord] {
+    let records = cluster.workers.flatMap { $0.partitions.compactMap(\.replica.record) }
+    return truth.partitions.map { record in records.filter { $0.id == record.id }.max { $0.version < $1.version } ?? record }
+  }
+
+  /// Whether the store may go back now, with what is lost already.
+  private var mayRestore: Bool {
+    guard !isRestorePending, lost().count < cluster.plan.settings.minInSync, let truth = cluster.checks.truth else { return false }
+    let told = told(truth)
+    return lost().allSatisfy { worker in truth.node(named: worker.process.name).map { survive(told, truth, without: $0) } ?? true }
+  }
+
+  private func survive(_ records: [PartitionRecord], _ truth: ClusterState, without own: NodeRecord) -> Bool {
+    records.allSatisfy { record in
       let others = (record.isr + record.eligible).filter { $0.node != own.id }
       return others.contains { member in
         guard let node = truth.node(member.node), let other = cluster.workers.first(where: { $0.process.name == node.name }) else {

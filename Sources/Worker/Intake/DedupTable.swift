@@ -32,7 +32,7 @@ public struct DedupTable: ~Copyable {
   private static var tombstone: UInt32 { .max }
 
   private var segments: [UnsafeMutablePointer<Entry>] = []
-  /// The segments' memory, shared with a snapshot that is being written: settled entries never change.
+  /// The segments' memory, shared with a snapshot that is being written: what an image has never changes.
   private var owners: [DedupSegment] = []
   /// Sequence numbers of the oldest live entry and of the next one; the oldest segment begins at `segmentBase`.
   private var head: UInt64 = 0
@@ -88,15 +88,27 @@ public struct DedupTable: ~Copyable {
     return sequence
   }
 
-  /// Puts the decision into an entry that was inserted before it was made.
+  /// Puts the decision into an entry that was inserted before it was made. No image has been taken since.
   public mutating func settle(_ sequence: UInt64, _ decision: Decision) { pointer(sequence).pointee.decision = decision }
 
   /// The same for an entry that is known by what it says; it may have been forgotten meanwhile.
   public mutating func settle(_ key: Fingerprint, partition: PartitionID, offset: Offset, _ decision: Decision) {
     guard let sequence = find(key) else { return }
-    let entry = pointer(sequence)
-    guard entry.pointee.partition == partition.rawValue, entry.pointee.offset == offset.rawValue else { return }
-    entry.pointee.decision = decision
+    let entry = self[sequence]
+    guard entry.partition == partition.rawValue, entry.offset == offset.rawValue else { return }
+    unshare(segment: Int(sequence - segmentBase) / Self.segmentSize)
+    pointer(sequence).pointee.decision = decision
+  }
+
+  /// An image that has the segment keeps what it has: it is of an offset at which the entry was still undecided (R14).
+  private mutating func unshare(segment: Int) {
+    guard !isKnownUniquelyReferenced(&owners[segment]) else { return }
+    let own = DedupSegment()
+    let start = segment * Self.segmentSize
+    let used = min(Self.segmentSize, Int(tail - segmentBase) - start)
+    own.entries.initialize(from: segments[segment], count: used)
+    owners[segment] = own
+    segments[segment] = own.entries
   }
 
   /// Forgets what was logged before `time`.
@@ -126,7 +138,7 @@ public struct DedupTable: ~Copyable {
     withUnsafeBytes(of: entry) { hash64(UnsafeRawBufferPointer(rebasing: $0[0..<MemoryLayout<Entry>.size]), seed: hash) }
   }
 
-  /// The live entries as they are now, readable on any thread while the table goes on. Every one is settled.
+  /// The live entries as they are now, readable on any thread while the table goes on.
   public func image() -> DedupImage {
     DedupImage(segments: owners, first: Int(head - segmentBase), count: count, horizonStart: horizonStart)
   }
