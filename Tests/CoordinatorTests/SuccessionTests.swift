@@ -121,6 +121,31 @@ import Wire
     #expect(told() == 1, "a command may be lost: it is told again")
   }
 
+  @Test func `a seal of a merge that came to nothing is taken back, also where the other partition has been split meanwhile`() throws {
+    let (cluster, workers) = cluster()
+    let id = try #require(cluster.start(.merge(PartitionID(1), PartitionID(2))))
+    cluster.step(.request(SessionID(900), correlation: 6, .abortOperation(id)))
+    workers.answer()
+    workers.pass(500)
+    #expect(cluster.core.state.operation(id)?.state == .aborted)
+    let succession = try #require(workers.commands.first).succession
+    cluster.start(.split(PartitionID(2), at: KeyHash(3 << 62)))
+    workers.answer()
+    #expect(ids(cluster) == [1, 4, 5])
+    cluster.actions = []
+    func told(sealed parent: UInt32) -> [SuccessionCommand] {
+      let report = SuccessionReport(
+        member: cluster.member("w1"), succession: succession,
+        parents: [.init(partition: PartitionID(parent), isPrimary: true, isSealed: true, isDelivered: false)], children: [])
+      cluster.step(.request(cluster.sessions["w1"]!, correlation: 0, .succession(report)))
+      return cluster.takeActions().compactMap { if case .send(_, _, .succession(let command)) = $0 { command } else { nil } }
+    }
+    let command = try #require(told(sealed: 1).first)
+    #expect(command.action == .abort)
+    #expect(command.succession == succession)
+    #expect(command.versions == [cluster.core.state.partition(PartitionID(1))!.version, RecordVersion(.max)])
+  }
+
   @Test func `nothing is committed before every in-sync replica has its copy and the sinks have the decisions`() {
     let (cluster, workers) = cluster()
     workers.silent = ["w3"]

@@ -75,6 +75,10 @@ final class Checks {
       _ = history(record.id)
     }
     for parent in gone {
+      // The coordinator has been told of the seal, whatever its leader has done since.
+      for worker in cluster.workers where worker.process.isAlive {
+        for partition in worker.partitions where partition.id == parent.id { observe(partition, worker) }
+      }
       guard let history = histories[parent.id], history.isSealed else {
         return world.fail("others take the place of \(parent.id), whose committed history does not end in a seal (R12)")
       }
@@ -104,9 +108,16 @@ final class Checks {
   /// Looks at every replica's commit offset, extends the committed histories, and compares.
   func observe() {
     for worker in cluster.workers where worker.process.isAlive {
-      for partition in worker.partitions { observe(partition, worker) }
+      for partition in visible(worker) { observe(partition, worker) }
     }
     checkElectable()
+  }
+
+  /// A commit by a record that is on no worker's disk is taken back with the process and the store, where the store can be lost: nobody
+  /// has acted by it.
+  private func visible(_ worker: WorkerHost) -> [Partition] {
+    guard cluster.plan.faults.contains(.restore) else { return worker.partitions }
+    return worker.partitions.filter { !worker.isHoldingBack($0.id) }
   }
 
   private func observe(_ partition: Partition, _ worker: WorkerHost) {
@@ -193,7 +204,7 @@ final class Checks {
   /// Replicas at the same offset have the same state (R14).
   func compareStates() {
     for worker in cluster.workers {
-      for partition in worker.partitions {
+      for partition in visible(worker) {
         let state = partition.state
         guard state.applied == partition.replica.commit, state.applied > .zero else { continue }
         compare(state, partition.id, worker.process.name)

@@ -325,15 +325,15 @@ final class Nemesis {
     if mayGoBack || cluster.plan.settings.replicas > 3 {
       guard lost(besides: worker).isEmpty else { return false }
     }
-    return survive(truth.partitions, truth, without: own) && (!mayGoBack || survive(told(truth), truth, without: own))
+    return survive(truth.partitions, truth, without: own) && (!mayGoBack || survive(told(truth, but: worker), truth, without: own))
   }
 
   /// The store has gone back, or is about to, and what the workers were not told is forgotten: an in-sync set may be a smaller one again.
   private var mayGoBack: Bool { isRestorePending || cluster.checks.isRestoring }
 
-  /// The partitions as the workers that are up were told of them, which is what a restored store goes by.
-  private func told(_ truth: ClusterState) -> [PartitionRecord] {
-    let records = cluster.workers.flatMap { $0.partitions.compactMap(\.replica.record) }
+  /// The partitions as the workers were told of them whose disks stay, which is what a restored store goes by.
+  private func told(_ truth: ClusterState, but worker: WorkerHost? = nil) -> [PartitionRecord] {
+    let records = cluster.workers.filter { $0 !== worker && !$0.isTampered }.flatMap(\.recordsOnDisk)
     return truth.partitions.map { record in records.filter { $0.id == record.id }.max { $0.version < $1.version } ?? record }
   }
 
@@ -357,9 +357,10 @@ final class Nemesis {
     }
   }
 
-  /// Workers whose disk is not the one that some record names, or is about to be given up.
+  /// Workers whose disk is not the one that some record names, be it one that a restore would go by, or is about to be given up.
   private func lost(besides worker: WorkerHost? = nil) -> [WorkerHost] {
-    let members = cluster.checks.truth?.partitions.flatMap { $0.isr + $0.eligible } ?? []
+    guard let truth = cluster.checks.truth else { return [] }
+    let members = (truth.partitions + told(truth, but: worker)).flatMap { $0.isr + $0.eligible }
     return cluster.workers.filter { other in
       guard other !== worker else { return false }
       return other.isTampered || members.contains { host($0.node) === other && $0.storage != other.storage }

@@ -172,4 +172,15 @@ final class WorkerHost {
     guard process.isAlive, let node else { return [] }
     return node.loops.flatMap { $0.shard.partitions.values }.sorted { $0.id < $1.id }
   }
+
+  /// The records that its disk has: what it would tell after a restore of the store (R2).
+  var recordsOnDisk: [PartitionRecord] {
+    guard let file = disk.files.first(where: { $0.key.hasSuffix("storage-\(storage)/roles") })?.value,
+      let facts = try? RoleFacts(reading: file.bytes)
+    else { return [] }
+    return facts.facts.values.compactMap { (try? PartitionFacts(reading: $0.span.bytes))?.record }
+  }
+
+  /// Whether the record that it acts by is not on its disk yet, and nothing that it does leaves this machine.
+  func isHoldingBack(_ id: PartitionID) -> Bool { node?.loops.contains { $0.isHoldingBack(id) } == true }
 }

@@ -18,17 +18,16 @@ extension CoordinatorCore {
       isReviewDue = true
       return
     }
-    // Nothing has come of it, or of another one that this worker takes for it: it has to be told.
-    let parents = report.succession.parents.compactMap(state.partition)
-    guard parents.count == report.succession.parents.count, report.succession.children.allSatisfy({ state.partition($0.id) == nil }) else {
-      return
-    }
+    // Nothing has come of it, or of another one that this worker takes for it: it has to be told. All parents go in one step, so while
+    // one is there it has not been committed, also where another operation has replaced the other meanwhile.
+    let parents = report.succession.parents.map(state.partition)
+    guard parents.contains(where: { $0 != nil }), report.succession.children.allSatisfy({ state.partition($0.id) == nil }) else { return }
     // The command is answered by a report like this one: without a pause the two would go back and forth as fast as the link does.
     let told = AbandonedTold(session: session, operation: operation)
     guard now - (abandonedTold[told] ?? .min / 2) >= policy.successionMilliseconds else { return }
     abandonedTold[told] = now
-    let command = SuccessionCommand(.abort, report.succession, versions: parents.map(\.version))
-    actions.append(.send(session, correlation: 0, .succession(command)))
+    let versions = parents.map { $0?.version ?? RecordVersion(.max) }
+    actions.append(.send(session, correlation: 0, .succession(SuccessionCommand(.abort, report.succession, versions: versions))))
   }
 
   /// Sends every worker with a copy what it has to do.

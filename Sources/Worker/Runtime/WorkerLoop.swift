@@ -22,6 +22,8 @@ final class WorkerLoop: @unchecked Sendable {
   private var quarantineText: [UInt8] = []
   /// Outputs that wait for facts to be on disk, oldest first.
   private var held: [(ShardOutput, RecordChunk?)] = []
+  /// What has been done of late by a record of the partition has not left this machine: as if it had not been.
+  func isHoldingBack(_ id: PartitionID) -> Bool { held.contains { $0.0.persists.contains { $0.partition == id } } }
   private var isPersisting = false
   var isRotating = false
   /// Whether this worker follows others still.
