@@ -54,6 +54,8 @@ public enum Mutant: String, CaseIterable, Sendable {
   case ignoreFailedSync
   /// What the shard owes leaves before the role facts are on disk (R3, R10).
   case actBeforePersist
+  /// The journal has a record before the facts are on disk on which its commit mark may rest (R2).
+  case logBeforePersist
   /// The sync of a voided record counts for the one in its place (R4, R5).
   case countVoidedSync
   /// A truncation is not written into the log (R8).

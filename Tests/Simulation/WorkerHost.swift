@@ -86,7 +86,8 @@ final class WorkerHost {
       }
       loops[0].execute { node.session.connect() }
       world.note(
-        "started, \(node.me), recovered \(mirror.logs.mapValues(\.end).sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" })")
+        "started, \(node.me), recovered \(mirror.logs.mapValues(\.end).sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }), "
+          + "told \(recordsOnDisk.map { "\($0.id) \($0.version) \($0.isr)" })")
     } catch {
       refused("\(error)")
     }
@@ -173,13 +174,15 @@ final class WorkerHost {
     return node.loops.flatMap { $0.shard.partitions.values }.sorted { $0.id < $1.id }
   }
 
-  /// The records that its disk has: what it would tell after a restore of the store (R2).
-  var recordsOnDisk: [PartitionRecord] {
+  /// What its disk would tell after a restore of the store (R2).
+  var factsOnDisk: [PartitionID: PartitionFacts] {
     guard let file = disk.files.first(where: { $0.key.hasSuffix("storage-\(storage)/roles") })?.value,
       let facts = try? RoleFacts(reading: file.bytes)
-    else { return [] }
-    return facts.facts.values.compactMap { (try? PartitionFacts(reading: $0.span.bytes))?.record }
+    else { return [:] }
+    return facts.facts.compactMapValues { try? PartitionFacts(reading: $0.span.bytes) }
   }
+
+  var recordsOnDisk: [PartitionRecord] { factsOnDisk.values.compactMap(\.record).sorted { $0.id < $1.id } }
 
   /// Whether the record that it acts by is not on its disk yet, and nothing that it does leaves this machine.
   func isHoldingBack(_ id: PartitionID) -> Bool { node?.loops.contains { $0.isHoldingBack(id) } == true }

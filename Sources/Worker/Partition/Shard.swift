@@ -95,7 +95,8 @@ public final class Shard {
 
   // MARK: Journal
 
-  /// Records written since the last call, for the journal; nil for none. `handedOver` follows at once. Under
+  /// Records written since the last call, for the journal; nil for none. `handedOver` follows for each of them in this order, once what
+  /// was to be on disk before has got there: a record's commit mark may rest on a coordinator's record that is not yet (R2). Under
   /// `durability: replicated` being in memory is enough: the caller then reports the ticket durable by itself.
   public func takeChunk() -> RecordChunk? {
     guard !chunk.isEmpty else { return nil }
@@ -108,19 +109,22 @@ public final class Shard {
     return taken
   }
 
-  /// Partitions with records in the chunk last taken, with the first of them, of which nobody has been told within the
-  /// last `spacing` bytes of the `appended` ones: so that also a quiet partition's place in the journal is known.
-  public func firstOffsets(appended: Int, spacing: Int) -> [(partition: PartitionID, base: Offset)] {
+  /// The journal's ticket for the oldest chunk that had none. Tickets rise.
+  ///
+  /// Returns the partitions with records in the chunk, with the first of them, of which nobody has been told within the last `spacing`
+  /// bytes of the `appended` ones: so that also a quiet partition's place in the journal is known.
+  @discardableResult
+  public func handedOver(ticket: UInt64, appended: Int = 0, spacing: Int = .max) -> [(partition: PartitionID, base: Offset)] {
+    var index = unsynced.count - 1
+    while index > 0, unsynced[index - 1].ticket == .max { index -= 1 }
+    unsynced[index].ticket = ticket
     var due: [(partition: PartitionID, base: Offset)] = []
-    for part in unsynced.last?.parts ?? [] where appended - part.partition.indexedAt >= spacing {
+    for part in unsynced[index].parts where appended - part.partition.indexedAt >= spacing {
       part.partition.indexedAt = appended
       due.append((part.partition.id, part.base))
     }
     return due
   }
-
-  /// The journal's ticket for the chunk last taken. Tickets rise.
-  public func handedOver(ticket: UInt64) { unsynced[unsynced.count - 1].ticket = ticket }
 
   /// The journal has made everything up to `ticket` durable.
   public func durable(ticket: UInt64, now: Int64) {

@@ -20,7 +20,8 @@ final class WorkerLoop: @unchecked Sendable {
   private var replies: [Reply] = []
   private var freeReplies: [Int] = []
   private var quarantineText: [UInt8] = []
-  /// Outputs that wait for facts to be on disk, oldest first.
+  /// Outputs and records that wait for facts to be on disk, oldest first. Also the journal's: what had committed when a record was written
+  /// may rest on them.
   private var held: [(ShardOutput, RecordChunk?)] = []
   /// What has been done of late by a record of the partition has not left this machine: as if it had not been.
   func isHoldingBack(_ id: PartitionID) -> Bool { held.contains { $0.0.persists.contains { $0.partition == id } } }
@@ -184,25 +185,23 @@ final class WorkerLoop: @unchecked Sendable {
       if let fatal = shard.output.fatal { return node.stop(because: fatal.description) }
       let output = shard.output
       shard.output = ShardOutput()
-      if let chunk { hand(over: chunk) }
       if planted(.actBeforePersist) {
+        if let chunk { hand(over: chunk) }
         persistLate(output)
-      } else if isPersisting || !held.isEmpty || !output.persists.isEmpty {
-        held.append((output, chunk))
+      } else if !held.isEmpty || !output.persists.isEmpty {
+        if planted(.logBeforePersist), let chunk { hand(over: chunk) }
+        held.append((output, planted(.logBeforePersist) ? nil : chunk))
         persistNext()
       } else {
-        carryOut(output)
+        carryOut(output, chunk)
       }
     }
   }
 
-  /// The journal may have a record before the facts that allow it are on disk: nothing leaves the machine until they
-  /// are, and a restart takes the higher of both epochs.
   private func hand(over chunk: RecordChunk) {
     let (first, ticket) = chunk.bytes.withUnsafeBytes { append($0) }
-    shard.handedOver(ticket: ticket.rawValue)
     appendedBytes += chunk.bytes.count
-    let due = shard.firstOffsets(appended: appendedBytes, spacing: LogIndex.spacing)
+    let due = shard.handedOver(ticket: ticket.rawValue, appended: appendedBytes, spacing: LogIndex.spacing)
     if !due.isEmpty { node.logIndex.handed(first.rawValue, due.map { .init(partition: $0.partition, base: $0.base) }) }
     // R5: in memory is enough, and it is.
     if shard.settings?.durability == .replicated || planted(.acknowledgeBeforeSync) {
@@ -232,10 +231,10 @@ final class WorkerLoop: @unchecked Sendable {
   }
 
   private func persistNext() {
-    guard !isPersisting, let (output, _) = held.first else { return }
+    guard !isPersisting, let (output, chunk) = held.first else { return }
     if output.persists.isEmpty {
       held.removeFirst()
-      carryOut(output)
+      carryOut(output, chunk)
       return persistNext()
     }
     isPersisting = true
@@ -246,23 +245,25 @@ final class WorkerLoop: @unchecked Sendable {
       self.eventLoop.execute {
         if let error { return self.node.stop(because: "a role can't be stored: \(error)") }
         self.isPersisting = false
-        let (output, _) = self.held.removeFirst()
-        self.carryOut(output)
+        let (output, chunk) = self.held.removeFirst()
+        self.carryOut(output, chunk)
         self.persistNext()
+        self.drain()
       }
     }
   }
 
   /// The mistake of `actBeforePersist`.
   private func persistLate(_ output: ShardOutput) {
-    carryOut(output)
+    carryOut(output, nil)
     for fact in output.persists {
       node.directory.roles.put(fact.partition, PartitionFacts(highestEpoch: fact.highestEpoch, record: fact.record).encoded)
     }
     if !output.persists.isEmpty { node.persist { _ in } }
   }
 
-  private func carryOut(_ output: ShardOutput) {
+  private func carryOut(_ output: ShardOutput, _ chunk: RecordChunk?) {
+    if let chunk { hand(over: chunk) }
     for send in output.sends { peers.send(send) }
     for catchUp in output.catchUps { peers.catchUp(catchUp, self) }
     for (appended, node) in output.answers { peers.answer(appended, to: node) }
