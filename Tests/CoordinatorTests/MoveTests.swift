@@ -7,7 +7,9 @@ import Wire
 @Suite struct MoveTests {
   private func cluster(workers: Int = 4, partitions: Int = 1, zones: [String] = []) -> TestCluster {
     let cluster = TestCluster(workers: 3, partitions: partitions, zones: zones)
-    for number in 4...max(4, workers) where workers > 3 { cluster.join("w\(number)", zone: zones.isEmpty ? "" : zones[(number - 1) % zones.count]) }
+    for number in 4...max(4, workers) where workers > 3 {
+      cluster.join("w\(number)", zone: zones.isEmpty ? "" : zones[(number - 1) % zones.count])
+    }
     cluster.actions = []
     return cluster
   }

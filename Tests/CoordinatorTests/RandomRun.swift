@@ -225,7 +225,8 @@ final class RandomRun {
     guard workers[index].isUp, let view = workers[index].view else { return }
     if let proposed = workers[index].proposed { return send(.add, proposed, view, from: index) }  // the answer may be lost
     let candidates = workers.indices.filter { other in
-      view.replicas.contains(NodeID(UInt32(other + 1))) && view.isr(NodeID(UInt32(other + 1)))?.holdsSameData(as: me(other), durability) != true && reaches(me(other), view.epoch)
+      view.replicas.contains(NodeID(UInt32(other + 1)))
+        && view.isr(NodeID(UInt32(other + 1)))?.holdsSameData(as: me(other), durability) != true && reaches(me(other), view.epoch)
     }
     guard let chosen = candidates.first else { return }
     // It catches up first (R9); what it holds then includes everything acknowledged.

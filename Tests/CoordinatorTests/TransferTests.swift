@@ -11,7 +11,10 @@ import Wire
     cluster.takeActions().compactMap { if case .send(let session, _, .transfer(let transfer)) = $0 { (session, transfer) } else { nil } }
   }
 
-  private func ask(_ cluster: TestCluster, source: String = "w1", target: String = "w3", epoch: Epoch? = nil, change: (inout TransferRequest) -> Void = { _ in }) {
+  private func ask(
+    _ cluster: TestCluster, source: String = "w1", target: String = "w3", epoch: Epoch? = nil,
+    change: (inout TransferRequest) -> Void = { _ in }
+  ) {
     var request = TransferRequest(
       partition: Self.p1, epoch: epoch ?? cluster.record.epoch, source: cluster.member(source), target: cluster.member(target))
     change(&request)

@@ -53,7 +53,8 @@ enum Scopes {
       .entitySplitWithoutMarks, .entitySplitWithoutReplies, .mergeGreaterMark, .mergeLesserMark, .admitByOldMap,
       .forgetByOldMap, .retireUnsettled, .staleIsNoAnswer, .restoreWithoutMarks, .lateReplyDecides, .ignoreWindow:
       .scopes(ExchangeSearch.name)
-    case .settleBeyondCommit: .outside("the exchange's model logs nothing at the home but intakes and decisions: `ops/simulate --plan exchange` finds it")
+    case .settleBeyondCommit:
+      .outside("the exchange's model logs nothing at the home but intakes and decisions: `ops/simulate --plan exchange` finds it")
     case .commitBeforeEpochStart: .outside("harmless within these bounds: a commit needs every member")
     default: .outside("not a rule of the cores: it is planted in the shells, which `ops/simulate` runs")
     }

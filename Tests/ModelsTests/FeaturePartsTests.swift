@@ -77,7 +77,9 @@ struct FeaturePartsTests {
 
   @Test func setsSideBySideComputeWhatEachAsksFor() throws {
     let day = Window(length: 86_400_000)
-    func count(_ name: String, _ window: Window) -> Feature { Feature(name: name, entity: .device, aggregate: .statistic(.count, window, nil)) }
+    func count(_ name: String, _ window: Window) -> Feature {
+      Feature(name: name, entity: .device, aggregate: .statistic(.count, window, nil))
+    }
     func ratio(_ a: Int, _ b: Int) -> Feature { Feature(name: "r", entity: .device, aggregate: .ratio(.feature(a), by: b)) }
     let first = Self.set([count("a", Self.hour), count("b", day), ratio(0, 1)], entity: .device)
     let second = Self.set([ratio(1, 2), count("x", day), count("y", Self.hour), ratio(2, 1)], entity: .device)
@@ -87,7 +89,8 @@ struct FeaturePartsTests {
     #expect(first.columns(of: second) == nil)
     // A table keeps one place an event.
     let places = FeatureSet(
-      features: [Feature(name: "d", entity: .device, aggregate: .distance(length: 60_000, from: .location))], entity: .device, allowedLateness: 0,
+      features: [Feature(name: "d", entity: .device, aggregate: .distance(length: 60_000, from: .location))], entity: .device,
+      allowedLateness: 0,
       eventsPerEntityMax: 8000, extraFieldCount: 2, coordinates: Schema.Coordinates(latitude: 0, longitude: 1))
     let apart = first.joined(with: [places])
     #expect(apart == first && apart.columns(of: places) == nil && places.joined(with: [first]).columns(of: first) == [1, 2, 3])

@@ -9,7 +9,9 @@ struct GeoBundleTests {
   static let geo = "geo:\n  - {name: city, file: geo/city.mmdb}\n"
   static let head = "version: 1\nname: test\nschema: schema.yaml\nfeatures: features.yaml\n"
 
-  static func archive(features: [String], schema: String = "version: 1", bundle: String = geo, _ files: [String: String] = [:]) -> BundleArchive {
+  static func archive(features: [String], schema: String = "version: 1", bundle: String = geo, _ files: [String: String] = [:])
+    -> BundleArchive
+  {
     var all = [
       "bundle.yaml": head + bundle, "schema.yaml": schema,
       "features.yaml": "version: 1\nfeatures:\n" + features.map { "  - {\($0)}\n" }.joined(),
@@ -106,7 +108,9 @@ struct GeoBundleTests {
     ]
     let own = try Self.rows(
       Self.archive(
-        features: ["name: km, aggregate: distance", "name: ip_km, aggregate: distance, from: ip", "name: v, aggregate: speed, from: coordinates"],
+        features: [
+          "name: km, aggregate: distance", "name: ip_km, aggregate: distance, from: ip", "name: v, aggregate: speed, from: coordinates",
+        ],
         schema: coordinates), records)
     #expect((own[1][0] - 111.19).magnitude < 0.01 && (own[1][1] - 5837.24).magnitude < 0.05 && own[1][2] == own[1][0])
     let byAddress = try Self.rows(

@@ -88,7 +88,8 @@ struct GeoReaderTests {
         "n0": long, "n1": String(repeating: "y", count: 300), "n2": "0.5", "n3": "1099511627776", "n5": "-7", "n6": "0.0", "n7": "true",
         "n8": "false", "n10": "9", "n11": "a",
       ])
-    #expect(!table.columns.contains { ["n4", "n9", "n12", "n13", "n14"].contains($0.name) }, "no record has them as what they are asked for")
+    #expect(
+      !table.columns.contains { ["n4", "n9", "n12", "n13", "n14"].contains($0.name) }, "no record has them as what they are asked for")
   }
 
   /// Networks that lie apart, against a search through all of them.

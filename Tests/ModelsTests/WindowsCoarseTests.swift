@@ -176,10 +176,14 @@ struct WindowsCoarseTests {
       guard !observation.contains(.truncated) else { return #expect(Bool(false), "event \(number) is flagged") }
       for (index, feature) in features.features.enumerated() {
         var agrees = WindowsTests.agree(feature, values[index], expected[index])
-        if case .distinct = feature.aggregate, isRough { agrees = (values[index] - expected[index]).magnitude <= max(3, expected[index] * 0.1) }
+        if case .distinct = feature.aggregate, isRough {
+          agrees = (values[index] - expected[index]).magnitude <= max(3, expected[index] * 0.1)
+        }
         if case .statistic(.stddev, _, _) = feature.aggregate { agrees = agrees || (values[index] / expected[index] - 1).magnitude < 1e-9 }
         if case .statistic(.zscore, _, _) = feature.aggregate { agrees = agrees || (values[index] - expected[index]).magnitude < 1e-9 }
-        guard agrees else { return #expect(Bool(false), "event \(number) \(payment): \(feature.name) is \(values[index]), not \(expected[index])") }
+        guard agrees else {
+          return #expect(Bool(false), "event \(number) \(payment): \(feature.name) is \(values[index]), not \(expected[index])")
+        }
       }
     }
     #expect(rough > 2_000 && roughOutOfOrder > 200 && late > 20, "\(rough), \(roughOutOfOrder), \(late)")
@@ -188,7 +192,8 @@ struct WindowsCoarseTests {
   @Test func aHotEntityStaysBoundedAndItsCountsAreExact() throws {
     let features = try Self.features(
       [
-        "name: n, aggregate: count, window: 24h, resolution: 1m", "name: cards, aggregate: distinct, of: device, window: 24h, resolution: 1m",
+        "name: n, aggregate: count, window: 24h, resolution: 1m",
+        "name: cards, aggregate: distinct, of: device, window: 24h, resolution: 1m",
       ], eventsMax: 256)
     var driver = TableDriver(features)
     var worst = 0.0

@@ -30,7 +30,9 @@ struct EntityTests {
     return (features[name] as? NSNumber).map(\.intValue)
   }
 
-  private func submit(_ cluster: TestCluster, _ rows: [String], _ name: String, _ more: [String] = []) throws -> (AssayBinary.Running, String) {
+  private func submit(_ cluster: TestCluster, _ rows: [String], _ name: String, _ more: [String] = []) throws -> (
+    AssayBinary.Running, String
+  ) {
     let input = "\(cluster.directory)/\(name).ndjson"
     let output = "\(cluster.directory)/\(name)-decided.ndjson"
     try (rows.joined(separator: "\n") + "\n").write(toFile: input, atomically: true, encoding: .utf8)

@@ -99,7 +99,9 @@ final class ExchangeOracle {
   private func check(_ late: Late, _ intake: Intake) -> String? {
     do throws(WireError) {
       let batch = try LateDecisions(reading: late.bytes.span.bytes).batch
-      guard batch.bundle == intake.bundle.id else { return "it was taken in under \(intake.bundle.id), and is decided under \(batch.bundle) (S3)" }
+      guard batch.bundle == intake.bundle.id else {
+        return "it was taken in under \(intake.bundle.id), and is decided under \(batch.bundle) (S3)"
+      }
       let logged = batch.features(late.row).withUnsafeBytes { raw in
         (0..<batch.featureCount).map { raw.loadUnaligned(fromByteOffset: $0 * 8, as: Double.self) }
       }

@@ -35,12 +35,14 @@ import Testing
     ]
 
   static let audit = [
-    AuditRecord(after: nil, time: 1_790_000_000_000, who: "admin ada", what: "drain w1", outcome: "began"),
+    AuditRecord(after: nil, time: 1_790_000_000_000, who: "admin ada", what: "drain w1", outcome: "began")
   ].flatMap { [$0, AuditRecord(after: $0, time: 1_790_000_000_500, who: "admin ada", what: "drain w1", outcome: "finished")] }
 
   @Test func `a record of the audit log that was changed, left out or put in is found`() {
     var records: [AuditRecord] = []
-    for number in 0..<5 { records.append(AuditRecord(after: records.last, time: Int64(number), who: "a", what: "w\(number)", outcome: "o")) }
+    for number in 0..<5 {
+      records.append(AuditRecord(after: records.last, time: Int64(number), who: "a", what: "w\(number)", outcome: "o"))
+    }
     #expect(AuditRecord.firstBroken(records) == nil && AuditRecord.firstBroken(Array(records.dropFirst(2))) == nil)
     var changed = records
     changed[2].outcome = "p"

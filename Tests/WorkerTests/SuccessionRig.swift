@@ -225,7 +225,10 @@ struct SuccessionRig {
       let id = header.partition
       let cursor = node.delivered[id] ?? .zero
       switch header.kind {
-      case .born: try bytes.withUnsafeBytes { try partitions.replayBirth(header, $0, dedupHorizon: ShardRig.horizon, sinkCursor: cursor) { _ in bundle } }
+      case .born:
+        try bytes.withUnsafeBytes {
+          try partitions.replayBirth(header, $0, dedupHorizon: ShardRig.horizon, sinkCursor: cursor) { _ in bundle }
+        }
       case .unborn: partitions[id] = nil
       default:
         let new = RecoveredPartition(id: id, dedupHorizon: ShardRig.horizon, sinkCursor: cursor)

@@ -44,7 +44,9 @@ import Wire
   }
 
   @Test func `pieces of another file are never put behind those of the first`() {
-    for other in [Self.chunk(4, at: 60, count: 40, hash: 9), Self.chunk(4, at: 60, count: 40, snapshot: 8), Self.chunk(4, at: 60, count: 40, of: 101)] {
+    for other in [
+      Self.chunk(4, at: 60, count: 40, hash: 9), Self.chunk(4, at: 60, count: 40, snapshot: 8), Self.chunk(4, at: 60, count: 40, of: 101),
+    ] {
       var transfer = InboundTransfer(Self.session(4))
       _ = transfer.take(Self.chunk(4, at: 0, count: 60))
       #expect(transfer.take(other) == .anew)
@@ -93,7 +95,10 @@ import Wire
     var fed = Rules.replica(Rules.member(2), log: Rules.log([(1, 50)]), commit: 50, highest: 1)
     fed.logStart = Offset(50)
     let actions = Rules.actions { fed.received(Rules.append(epoch: 1, previous: 0, base: 0), records: [], now: 1, &$0) }
-    #expect(actions.contains { if case .answer(let answer, _) = $0, case .diverged(let spans) = answer.result { spans == fed.log.spans } else { false } })
+    #expect(
+      actions.contains {
+        if case .answer(let answer, _) = $0, case .diverged(let spans) = answer.result { spans == fed.log.spans } else { false }
+      })
     let answered = Rules.actions { fed.received(Rules.append(epoch: 1, previous: 1, base: 50), records: [], now: 1, &$0) }
     #expect(answered.contains { if case .answer(let answer, _) = $0, case .accepted(Offset(50)) = answer.result { true } else { false } })
   }
@@ -182,7 +187,9 @@ import Wire
     let rest = try #require(target.takeChunk()?.bytes)
     let old = try ShardRig.split(rig.written).filter { $0.0.endOffset <= header.offset && !$0.0.kind.isLocal }
     var again = try fed()
-    for (record, raw) in try old + ShardRig.split(void) + ShardRig.split(rest) { try ShardRig.replay(record, raw, into: &again, [rig.bundle]) }
+    for (record, raw) in try old + ShardRig.split(void) + ShardRig.split(rest) {
+      try ShardRig.replay(record, raw, into: &again, [rig.bundle])
+    }
     try again.finish()
     while !again.uncommitted.isEmpty { try again.applyNext { _ in rig.bundle } }
     #expect(again.state.digest() == partition.state.digest())

@@ -39,7 +39,8 @@ struct InspectCommand: AsyncParsableCommand {
           damaged += bytes.withUnsafeBytes { SnapshotInspector().inspect($0) { print($0) } }.damaged
         }
         if damaged > 0 {
-          throw OneLine("\(damaged) places are damaged; a worker passes over such a snapshot, and takes the one before it or is fed by another worker")
+          throw OneLine(
+            "\(damaged) places are damaged; a worker passes over such a snapshot, and takes the one before it or is fed by another worker")
         }
       }
     }

@@ -6,7 +6,9 @@ extension ClusterDraft {
   func planForced(_ id: PartitionID, _ node: NodeID, _ reason: String) -> Result<OperationPlan, Failure> {
     guard let record = state.partition(id) else { return .failure(Self.unknown(id)) }
     guard let chosen = state.node(node) else { return .failure(Self.unknown(node)) }
-    guard !reason.allSatisfy(\.isWhitespace) else { return .failure(Failure(.malformed, "a forced election needs a reason, for the audit log")) }
+    guard !reason.allSatisfy(\.isWhitespace) else {
+      return .failure(Failure(.malformed, "a forced election needs a reason, for the audit log"))
+    }
     guard record.replicas.contains(node) else {
       let holders = record.replicas.map(state.name).joined(separator: ", ")
       return .failure(Failure(.malformed, "'\(chosen.name)' has no copy of \(id): \(holders) have"))

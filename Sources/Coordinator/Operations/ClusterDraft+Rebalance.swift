@@ -76,7 +76,8 @@ extension ClusterDraft {
     }
     handBackPrimaries(policy)
     let waiting = state.partitions.count { partition in
-      partition.isr.count == partition.replicas.count && partition.replicas.first { id in hosts.contains { $0.id == id } } != partition.primary?.node
+      partition.isr.count == partition.replicas.count
+        && partition.replicas.first { id in hosts.contains { $0.id == id } } != partition.primary?.node
     }
     let moved = children.count { $0.state == .finished }
     guard waiting == 0 else { return report(operation.id, phase: Phase.leads, "\(moved) moves done; \(waiting) leads to hand over") }

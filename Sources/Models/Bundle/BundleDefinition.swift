@@ -74,7 +74,8 @@ struct BundleReader {
       FeatureSet.parse(yaml: $0, schema: standing, zones: zones, geo: FeatureGeo(tables), file: $1, findings)
     }
     let set = features ?? .standard
-    let isComplete = (keys["schema"] == nil || schema != nil) && (keys["features"] == nil || features != nil)
+    let isComplete =
+      (keys["schema"] == nil || schema != nil) && (keys["features"] == nil || features != nil)
       && tables.count == geo.count
     let lists = lists(keys["lists"])
     let rules = rules(RuleInputs(schema: standing, features: set, geo: tables), lists, zones, isComplete: isComplete)

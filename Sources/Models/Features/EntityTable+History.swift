@@ -55,7 +55,8 @@ extension EntityTable {
     let end = ring.firstIndex(after: time)
     let first = max(ring.start, end - limit)
     let size = layout.blockSize(capacity: ring.capacity, tokenLength: Int(header.pointee.tokenLength), isWide: ring.isWide)
-    let summary = layout === plan ? summaries[number] : Self.summary(summaries[number], Ring(header, layout), laidOutBy: layout, under: plan)
+    let summary =
+      layout === plan ? summaries[number] : Self.summary(summaries[number], Ring(header, layout), laidOutBy: layout, under: plan)
     return EntityHistory(
       eventCount: ring.count, oldestTime: ring.time(ring.start), newestTime: ring.time(ring.end - 1), isTruncated: isTruncated,
       memoryBytes: Allocation.size(size) + MemoryLayout<EntityHeader>.stride + (summary?.memoryBytes ?? 0),
@@ -98,7 +99,8 @@ extension EntityTable {
   }
 
   private func value(
-    _ feature: Int, _ members: [Int], _ ring: Ring, _ layout: FeaturePlan, at time: Int64, _ coarse: CoarsePlan.Step?, _ summary: EntitySummary?
+    _ feature: Int, _ members: [Int], _ ring: Ring, _ layout: FeaturePlan, at time: Int64, _ coarse: CoarsePlan.Step?,
+    _ summary: EntitySummary?
   ) -> Double {
     switch plan.features.features[feature].aggregate {
     case .distinct(let field, _, _):

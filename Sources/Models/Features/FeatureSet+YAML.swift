@@ -28,7 +28,8 @@ extension FeatureSet {
       }
       let nodes = try top.required("features").list(countMax: featureCountMax)
       guard !nodes.isEmpty else { throw root.error("declares no feature") }
-      var parser = FeatureParser(schema: schema, zones: zones, geo: geo, retention: retention ?? nil, lateness: (lateness ?? nil) ?? allowedLatenessDefault)
+      var parser = FeatureParser(
+        schema: schema, zones: zones, geo: geo, retention: retention ?? nil, lateness: (lateness ?? nil) ?? allowedLatenessDefault)
       for node in nodes { _ = findings.attempt { () throws(DefinitionError) in try parser.declare(node) } }
       var features: [Feature] = []
       for index in parser.names.indices {
@@ -71,7 +72,9 @@ private struct FeatureParser {
   /// Two sets with the same features and other zones decide otherwise; without such features, zones don't matter.
   var usesZones: Bool { entries.contains { $0["zone"] != nil || $0["zone_of"] != nil } }
 
-  private static let keys = ["name", "entity", "aggregate", "of", "by", "window", "lag", "where", "zone", "zone_of", "from", "to", "resolution"]
+  private static let keys = [
+    "name", "entity", "aggregate", "of", "by", "window", "lag", "where", "zone", "zone_of", "from", "to", "resolution",
+  ]
 
   mutating func declare(_ node: DefinitionNode) throws(DefinitionError) {
     let entry = try node.mapping(known: Self.keys)

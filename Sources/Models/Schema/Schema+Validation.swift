@@ -157,7 +157,8 @@ extension Schema {
     if time > latest {
       return Rejection(
         .timeInFuture, field: "event_time",
-        "\(DurationText.rounded(milliseconds: time &- now)) ahead of the clock; at most \(DurationText.text(milliseconds: futureTolerance)) are allowed")
+        "\(DurationText.rounded(milliseconds: time &- now)) ahead of the clock; at most \(DurationText.text(milliseconds: futureTolerance)) are allowed"
+      )
     }
     return Rejection(.timeOutOfRange, field: "event_time", "older than the schema's oldest_event_age")
   }

@@ -31,7 +31,9 @@ public struct AuditRecord: WireValue, Hashable {
   /// The first record that is not what its writer wrote, or nil. The oldest ones may have been dropped.
   public static func firstBroken(_ records: [AuditRecord]) -> AuditRecord? {
     for (index, record) in records.enumerated() {
-      guard record.hash == hash(record.number, record.time, [record.who, record.what, record.outcome], record.previous) else { return record }
+      guard record.hash == hash(record.number, record.time, [record.who, record.what, record.outcome], record.previous) else {
+        return record
+      }
       if index > 0, record.previous != records[index - 1].hash || record.number != records[index - 1].number + 1 { return record }
       if record.number == 1, record.previous != noHash { return record }
     }

@@ -43,7 +43,9 @@ struct InboundTransfer: Sendable {
 
   mutating func take(_ chunk: TransferChunk) -> Verdict {
     // R13: what a closed session still brings may be older than what this replica has acknowledged since.
-    guard chunk.session == session.id || planted(.lateChunk), chunk.partition == session.partition, !chunk.bytes.isEmpty else { return .refused }
+    guard chunk.session == session.id || planted(.lateChunk), chunk.partition == session.partition, !chunk.bytes.isEmpty else {
+      return .refused
+    }
     let hash = SnapshotHash(high: chunk.manifestHigh, low: chunk.manifestLow)
     if size > 0, hash != manifest || chunk.snapshot != snapshot || Int(clamping: chunk.fileSize) != size {
       beginAnew()

@@ -44,7 +44,8 @@ extension PartitionState {
     }
     return PartitionImage(
       partition: partition, range: range, offset: applied, epochs: log.prefix(applied), loggedTime: loggedTime, sinkCursor: sinkCursor,
-      bundles: bundles.map(\.id), prepared: prepared.map(\.id), joined: joined, dedup: dedup.image(), entities: facts, foreign: foreignFacts, home: home,
+      bundles: bundles.map(\.id), prepared: prepared.map(\.id), joined: joined, dedup: dedup.image(), entities: facts,
+      foreign: foreignFacts, home: home,
       accounts: accounts)
   }
 

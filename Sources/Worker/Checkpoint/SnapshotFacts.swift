@@ -129,7 +129,9 @@ public struct SnapshotFacts: Sendable {
         guard !set.isEmpty else { throw .invalid(at: reader.position, "a layout of no bundle") }
         joined.append(set)
       }
-      guard !prepared.isEmpty || !joined.isEmpty else { throw .invalid(at: reader.position, "no bundles side by side, where some are said to be") }
+      guard !prepared.isEmpty || !joined.isEmpty else {
+        throw .invalid(at: reader.position, "no bundles side by side, where some are said to be")
+      }
     }
     let sets = bundles.count + joined.count
     let areNamed = foreign.allSatisfy { $0.facts.layouts.allSatisfy { $0.bundle < sets } }

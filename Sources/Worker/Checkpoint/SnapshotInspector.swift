@@ -61,7 +61,8 @@ public struct SnapshotInspector {
     do throws(SnapshotError) {
       let header = try SnapshotHeader(reading: RawSpan(_unsafeBytes: file))
       print(
-        "snapshot of \(header.partition) at offset \(header.offset)  cluster \(header.cluster)  keys \(header.range.first) to \(header.range.last)")
+        "snapshot of \(header.partition) at offset \(header.offset)  cluster \(header.cluster)  keys \(header.range.first) to \(header.range.last)"
+      )
       print(
         "  epoch \(header.epoch)  bundle \(header.bundle)  logged time \(header.loggedTime)  state digest \(hexadecimal(header.stateDigest))  "
           + "\(header.entities) entities  \(header.dedupEntries) dedup entries  \(header.fileSize) bytes")

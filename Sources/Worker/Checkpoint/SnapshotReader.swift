@@ -105,7 +105,8 @@ final class RestoringState {
     self.facts = facts
     self.state = state
     let bundles = facts.bundles.map { found[$0]! }
-    state.setRestored(bundles, prepared: facts.prepared.map { found[$0]! }, applied: offset, loggedTime: facts.loggedTime, sinkCursor: facts.sinkCursor)
+    state.setRestored(
+      bundles, prepared: facts.prepared.map { found[$0]! }, applied: offset, loggedTime: facts.loggedTime, sinkCursor: facts.sinkCursor)
     state.dedup = DedupTable(restoring: facts.dedupEntries, horizonStart: facts.horizonStart)
     for table in facts.foreign {
       let origins = table.facts.layouts.compactMap { layout in

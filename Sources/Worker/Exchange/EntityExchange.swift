@@ -70,7 +70,8 @@ public struct EntityExchange: Sendable {
     guard waiting.count < Self.waitingMax else { return nil }
     var record = ContributionsRecord(
       home: message.home, settled: message.settled, map: home.map, range: range, bundle: message.bundle, items: [])
-    var waiter = Waiting(end: .zero, home: message.home, homeEpoch: message.homeEpoch, to: message.sender, settled: message.settled,
+    var waiter = Waiting(
+      end: .zero, home: message.home, homeEpoch: message.homeEpoch, to: message.sender, settled: message.settled,
       contributions: [])
     let mayAdmit = ledger.admits(isPresent: home.isPresent, map: home.map)
     for item in message.items {
@@ -141,7 +142,8 @@ public struct EntityExchange: Sendable {
         .reply(
           ContributionReplies(
             home: first.home, homeEpoch: first.homeEpoch, target: partition, targetEpoch: epoch, sender: me.node,
-            senderIncarnation: me.incarnation, settled: ledger.settled(first.home) ?? first.settled, result: .replies(replies)), to: first.to))
+            senderIncarnation: me.incarnation, settled: ledger.settled(first.home) ?? first.settled, result: .replies(replies)),
+          to: first.to))
       if planted(.forgetOnReply) { answered.append(first) }
     }
     return answered

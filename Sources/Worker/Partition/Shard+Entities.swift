@@ -31,13 +31,15 @@ extension Shard {
     let id = Array(request.transaction.utf8)
     guard let entry = partition.state.dedup.entry(of: Fingerprint(id: id.span.bytes, card: key)) else {
       return .failure(
-        Failure(.notFound, "no transaction '\(request.transaction)' of this card is known: it never came, or lies behind the dedup horizon"))
+        Failure(.notFound, "no transaction '\(request.transaction)' of this card is known: it never came, or lies behind the dedup horizon")
+      )
     }
     let offset = Offset(entry.offset)
     guard PartitionID(entry.partition) == partition.id else {
       return .failure(
         Failure(
-          .notFound, "it was decided as \(PartitionID(entry.partition)) at offset \(offset), whose log this partition's took the place of: "
+          .notFound,
+          "it was decided as \(PartitionID(entry.partition)) at offset \(offset), whose log this partition's took the place of: "
             + "the decision files have its features"))
     }
     guard offset < partition.replica.commit else {
@@ -52,7 +54,8 @@ extension Shard {
     guard let record, let found = transaction(wanted, record, partition) else {
       return .failure(
         Failure(
-          .notFound, "the log has no decision at offset \(wanted.offset) of \(wanted.partition) (any more), or it was made in two rounds: "
+          .notFound,
+          "the log has no decision at offset \(wanted.offset) of \(wanted.partition) (any more), or it was made in two rounds: "
             + "the decision files have its features"))
     }
     let (bundle, decision) = (partition.state.bundles[Int(wanted.entry.bundle)], wanted.entry.decision)
@@ -82,7 +85,8 @@ extension Shard {
   }
 
   private func answer(
-    _ request: EntityRequest, _ partition: Partition, at time: Int64?, values: (bundle: Bundle, values: [Double])?, decided: EntityAnswer.Decided?
+    _ request: EntityRequest, _ partition: Partition, at time: Int64?, values: (bundle: Bundle, values: [Double])?,
+    decided: EntityAnswer.Decided?
   ) -> EntityReading {
     let state = partition.state
     var answer = EntityAnswer(

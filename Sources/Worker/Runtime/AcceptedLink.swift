@@ -21,7 +21,8 @@ final class AcceptedLink: LinkDelegate {
     let allowed = WorkerPermissions.roles(for: header.kind)
     if !allowed.isEmpty, !allowed.contains(link.peer.role) {
       let names = allowed.map(\.description).sorted().joined(separator: " or ")
-      let failure = Failure(.notAuthorized, "\(link.peer.identity) may not send '\(header.kind)': connect with a certificate of role \(names)")
+      let failure = Failure(
+        .notAuthorized, "\(link.peer.identity) may not send '\(header.kind)': connect with a certificate of role \(names)")
       return link.send(failure, correlation: header.correlation)
     }
     switch header.kind {

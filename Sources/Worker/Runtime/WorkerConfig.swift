@@ -58,7 +58,8 @@ public struct WorkerConfig: Sendable {
   static let keys = [
     "name", "data", "listen", "http", "coordinators", "advertise", "advertise_http", "zone", "tls", "http_tls",
     "http_deadline", "http_deadline_max", "loops",
-    "dedup_horizon", "requests_max", "segment_mb", "checkpoint_mb", "checkpoint_every", "transfer_mb", "reserve_mb", "decisions_with_features",
+    "dedup_horizon", "requests_max", "segment_mb", "checkpoint_mb", "checkpoint_every", "transfer_mb", "reserve_mb",
+    "decisions_with_features",
     "outbox_roll", "outbox_keep_mb", "trusted_bundle_keys",
     "log_level",
   ]

@@ -74,7 +74,9 @@ public struct TLSFiles: Hashable, Sendable {
     }
     guard credentials.isIssued(by: authorities) else {
       throw TLSError.file(
-        path: certificate, "this certificate of \(credentials.info.subject) was not issued by the authority in \(authority): give the two that belong together")
+        path: certificate,
+        "this certificate of \(credentials.info.subject) was not issued by the authority in \(authority): give the two that belong together"
+      )
     }
     return (credentials, authorities)
   }

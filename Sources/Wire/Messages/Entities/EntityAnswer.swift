@@ -33,7 +33,9 @@ public struct EntityAnswer: ClusterMessage {
     /// Events of its window are no longer kept one by one.
     public var isPartial: Bool
 
-    public init(name: String, value: Double, after: Int64 = 0, until: Int64 = 0, count: Int = 0, events: [Int] = [], isPartial: Bool = false) {
+    public init(
+      name: String, value: Double, after: Int64 = 0, until: Int64 = 0, count: Int = 0, events: [Int] = [], isPartial: Bool = false
+    ) {
       (self.name, self.value, self.after, self.until) = (name, value, after, until)
       (self.count, self.events, self.isPartial) = (count, events, isPartial)
     }
@@ -83,7 +85,8 @@ public struct EntityAnswer: ClusterMessage {
   public var decided: Decided?
 
   public init(
-    partition: PartitionID, epoch: Epoch, commit: Offset, bundle: BundleID, eventCount: Int = 0, oldestTime: Int64 = 0, newestTime: Int64 = 0,
+    partition: PartitionID, epoch: Epoch, commit: Offset, bundle: BundleID, eventCount: Int = 0, oldestTime: Int64 = 0,
+    newestTime: Int64 = 0,
     isTruncated: Bool = false, memoryBytes: Int = 0, events: [Event] = [], features: [Feature] = [], decided: Decided? = nil
   ) {
     (self.partition, self.epoch, self.commit, self.bundle) = (partition, epoch, commit, bundle)

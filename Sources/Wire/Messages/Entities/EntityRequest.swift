@@ -38,6 +38,8 @@ public struct EntityRequest: ClusterMessage {
     transaction = try reader.readString()
     guard (1...Self.eventsMax).contains(events), (1...TransactionView.tokenLengthMax).contains(token.utf8.count),
       transaction.utf8.count <= TransactionView.tokenLengthMax
-    else { throw .invalid(at: at, "a token has 1 to \(TransactionView.tokenLengthMax) bytes, and at most \(Self.eventsMax) events are told") }
+    else {
+      throw .invalid(at: at, "a token has 1 to \(TransactionView.tokenLengthMax) bytes, and at most \(Self.eventsMax) events are told")
+    }
   }
 }
