@@ -24,7 +24,9 @@ enum BenchBundle {
   static let entitiesYAML: String = {
     var lines: [String] = []
     for (entity, windows) in [("terminal", ["1h", "24h"]), ("device", ["1h", "24h"]), ("ip", ["1h", "24h"])] {
-      for window in windows { lines.append("  - {name: \(entity)_count_\(window), entity: \(entity), aggregate: count, window: \(window)}") }
+      for window in windows {
+        lines.append("  - {name: \(entity)_count_\(window), entity: \(entity), aggregate: count, window: \(window)}")
+      }
     }
     lines.append("  - {name: terminal_mean_24h, entity: terminal, aggregate: mean, window: 24h}")
     lines.append("  - {name: terminal_max_24h, entity: terminal, aggregate: max, window: 24h}")

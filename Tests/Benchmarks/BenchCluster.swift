@@ -29,9 +29,9 @@ struct BenchClusterOptions: ParsableArguments {
 
 /// A local cluster of real processes over TLS, made by `assay dev up` for the length of a measurement.
 struct BenchCluster {
-  let pids: [(name: String, pid: Int32)]
+  private(set) var pids: [(name: String, pid: Int32)]
   private let program: String
-  private let directory: String
+  let directory: String
   private let options: BenchClusterOptions
 
   static func up(_ options: BenchClusterOptions, durability: Durability) throws -> BenchCluster {
@@ -74,6 +74,45 @@ struct BenchCluster {
     return seconds
   }
 
+  // MARK: One process
+
+  func pid(_ name: String) -> Int32 { pids.first { $0.name == name }!.pid }
+
+  /// Ends a process, and waits until it is gone.
+  func end(_ name: String, _ signal: Int32) throws {
+    let pid = pid(name)
+    guard kill(pid, signal) == 0 else { throw ValidationError("can't end \(name): \(String(cString: strerror(errno)))") }
+    // It is another process's child, or nobody's.
+    while kill(pid, 0) == 0, !ProcessTimes.isZombie(pid) { usleep(2_000) }
+  }
+
+  /// Starts a worker again that has ended, with more `settings` in its configuration.
+  mutating func start(_ name: String, settings: String = "") throws {
+    let config = "\(directory)/cluster/\(name).yaml"
+    if !settings.isEmpty {
+      let text = try String(contentsOfFile: config, encoding: .utf8)
+      try (text + settings + "\n").write(toFile: config, atomically: true, encoding: .utf8)
+    }
+    let pid = try Self.spawn(program, ["worker", "--config", config], log: log(name))
+    pids = pids.map { $0.name == name ? (name, pid) : $0 }
+    // For `assay dev down`.
+    try "\(pid)\n".write(toFile: "\(directory)/cluster/pids/\(name)", atomically: true, encoding: .utf8)
+  }
+
+  func log(_ name: String) -> String { "\(directory)/cluster/logs/\(name).log" }
+
+  /// Waits until the process has logged `text`, behind the `size` bytes that its log had.
+  func wait(for text: String, of name: String, behind size: Int) async throws {
+    while true {
+      let data = FileManager.default.contents(atPath: log(name)) ?? Data()
+      if data.dropFirst(size).range(of: Data(text.utf8)) != nil { return }
+      guard kill(pid(name), 0) == 0, !ProcessTimes.isZombie(pid(name)) else {
+        throw ValidationError("\(name) has ended: \(String(decoding: data.suffix(400), as: UTF8.self))")
+      }
+      try await Task.sleep(for: .milliseconds(2))
+    }
+  }
+
   /// A client with an event loop of its own.
   func connect(_ group: MultiThreadedEventLoopGroup) throws -> ClusterClient {
     let config = try ClientConfig(directory: "\(directory)/cluster")
@@ -89,6 +128,16 @@ struct BenchCluster {
   /// Runs the program to its end. Not by Foundation's `Process`, which takes a child for alive as long as any process of
   /// its own children is.
   private static func run(_ program: String, _ words: [String], log: String) throws {
+    let pid = try spawn(program, words, log: log)
+    var status: Int32 = 0
+    while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+    guard status == 0 else {
+      let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+      throw ValidationError("assay \(words[0]) \(words[1]): \(text)")
+    }
+  }
+
+  private static func spawn(_ program: String, _ words: [String], log: String) throws -> pid_t {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
@@ -99,12 +148,7 @@ struct BenchCluster {
     var pid = pid_t()
     let code = posix_spawn(&pid, program, &actions, nil, &arguments, environ)
     guard code == 0 else { throw ValidationError("can't start \(program): \(String(cString: strerror(code)))") }
-    var status: Int32 = 0
-    while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-    guard status == 0 else {
-      let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
-      throw ValidationError("assay \(words[0]) \(words[1]): \(text)")
-    }
+    return pid
   }
 }
 

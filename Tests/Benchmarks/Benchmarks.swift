@@ -9,7 +9,7 @@ struct Benchmarks: AsyncParsableCommand {
     discussion: "Run it as ops/bench/run, which builds it and the assay program that `cluster` and `latency` start.",
     subcommands: [
       AllBench.self, EngineBench.self, ScoringBench.self, WindowsBench.self, RulesBench.self, ListsBench.self, ClusterBench.self,
-      EntitiesBench.self, LatencyBench.self, InteractiveBench.self, MemoryBench.self,
+      EntitiesBench.self, LatencyBench.self, InteractiveBench.self, MemoryBench.self, SnapshotBench.self, RecoveryBench.self,
     ],
     defaultSubcommand: AllBench.self)
 }

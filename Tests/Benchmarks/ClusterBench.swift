@@ -22,7 +22,8 @@ struct ClusterBench: AsyncParsableCommand {
       }
     print(
       title: "cluster: \(options.workers) workers and a coordinator, \(options.partitions) partitions, \(options.replicas) replica(s), "
-        + "TLS, batches of 128, \(options.connections) connection(s) to each worker, \(options.cards) cards\(options.entities ? ", features of 4 entities" : ""), \(seconds) s")
+        + "TLS, batches of 128, \(options.connections) connection(s) to each worker, \(options.cards) cards\(options.entities ? ", features of 4 entities" : ""), \(seconds) s"
+    )
     var figures: [Figure] = []
     var rates: [Durability: Double] = [:]
     for kind in kinds {

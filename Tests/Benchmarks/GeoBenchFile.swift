@@ -39,7 +39,9 @@ struct GeoBenchFile {
     bytes += Self.big(left & 0xFF_FFFF, 3) + [UInt8((left >> 24) << 4 | right >> 24)] + Self.big(right & 0xFF_FFFF, 3)
   }
 
-  private static func big(_ value: Int, _ count: Int) -> [UInt8] { (0..<count).reversed().map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) } }
+  private static func big(_ value: Int, _ count: Int) -> [UInt8] {
+    (0..<count).reversed().map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
+  }
   private static func text(_ text: String) -> [UInt8] { [0x40 | UInt8(text.utf8.count)] + Array(text.utf8) }
 
   private static func write(_ number: Int, _ out: inout [UInt8], _ keys: inout [String: Int]) {

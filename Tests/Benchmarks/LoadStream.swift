@@ -32,8 +32,11 @@ final class LoadStream: SubmitterDelegate, @unchecked Sendable {
   private var latencies = LatencyRecorder()
   /// Rows due from then on count.
   private var measuredFrom = Int64.max
+  /// When each decided row that counts was due, and what it took, nanoseconds; where asked for.
+  private(set) var samples: [(due: Int64, latency: Int64)]?
 
-  init(on eventLoop: any EventLoop, prefix: UInt32, cards: Int, rate: Double?, isInteractive: Bool = false) {
+  init(on eventLoop: any EventLoop, prefix: UInt32, cards: Int, rate: Double?, isInteractive: Bool = false, keepsSamples: Bool = false) {
+    samples = keepsSamples ? [] : nil
     self.eventLoop = eventLoop
     self.rate = rate
     self.isInteractive = isInteractive
@@ -136,7 +139,10 @@ final class LoadStream: SubmitterDelegate, @unchecked Sendable {
 
   func submitter(_ submitter: Submitter, answered row: borrowing RowAnswer) {
     if row.kind == .decided { counts.decided += 1 } else { counts.failed += 1 }
-    if Int64(bitPattern: row.tag) >= measuredFrom { latencies.record(row.kind, nanoseconds: row.latency) }
+    let due = Int64(bitPattern: row.tag)
+    guard due >= measuredFrom else { return }
+    latencies.record(row.kind, nanoseconds: row.latency)
+    if row.kind == .decided { samples?.append((due, row.latency)) }
   }
 
   func submitter(_ submitter: Submitter, quarantined tag: UInt64, failure: FailureCode?) {}

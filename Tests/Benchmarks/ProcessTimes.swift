@@ -29,6 +29,20 @@ enum ProcessTimes {
     return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
   }
 
+  /// Whether it has ended, and its parent has not asked for it yet.
+  static func isZombie(_ pid: Int32) -> Bool {
+    guard let data = FileManager.default.contents(atPath: "/proc/\(pid)/stat"), let name = data.lastIndex(of: UInt8(ascii: ")"))
+    else { return false }
+    return data[(name + 1)...].split(separator: UInt8(ascii: " ")).first == Data("Z".utf8)
+  }
+
+  /// Bytes that a process has read so far, from the disk or the page cache (`rchar` of /proc/PID/io); 0 when it has ended.
+  static func readBytes(_ pid: Int32) -> Int {
+    let text = (try? String(contentsOfFile: "/proc/\(pid)/io", encoding: .utf8)) ?? ""
+    let line = text.split(separator: "\n").first { $0.hasPrefix("rchar: ") }
+    return line.flatMap { Int($0.dropFirst(7)) } ?? 0
+  }
+
   /// Resident bytes of a process.
   static func residentBytes(_ pid: Int32) -> Int {
     guard let data = FileManager.default.contents(atPath: "/proc/\(pid)/statm") else { return 0 }

@@ -38,9 +38,12 @@ struct WindowsBench: ParsableCommand {
   /// A merchant with twenty transactions a second, of which 4,096 are kept one by one and the others by minutes.
   private func hot() throws -> [Figure] {
     let sets = [
-      ("hot, by minutes: count, sum and mean over 1h and 24h", ["count", "sum", "mean"].flatMap { aggregate in
-        ["1h", "24h"].map { "name: \(aggregate)_\($0), aggregate: \(aggregate), window: \($0), resolution: 1m" }
-      }),
+      (
+        "hot, by minutes: count, sum and mean over 1h and 24h",
+        ["count", "sum", "mean"].flatMap { aggregate in
+          ["1h", "24h"].map { "name: \(aggregate)_\($0), aggregate: \(aggregate), window: \($0), resolution: 1m" }
+        }
+      ),
       ("hot, by minutes: maximum over 24h", ["name: max, aggregate: max, window: 24h, resolution: 1m"]),
       ("hot, by minutes: distinct devices over 24h", ["name: n, aggregate: distinct, of: device, window: 24h, resolution: 1m"]),
     ]
