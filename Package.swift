@@ -22,6 +22,7 @@ let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio"
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 
@@ -64,7 +65,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
     .systemLibrary(name: "CLZ4", path: "Sources/C/LZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CSQLite", path: "Sources/C/SQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-    // Kernels that need instructions Swift has no name for: CRC-32C and tree traversal.
+    // What Swift has no name for: CRC-32C and tree traversal by the processor's instructions, a call of the kernel's.
     .target(name: "CKernels", path: "Sources/C/Kernels", cSettings: [.unsafeFlags(["-O3"])]),
 
     .target(name: "Wire", dependencies: ["CKernels", "CLZ4", "COpenSSL", nioCore, nioPosix, logging], swiftSettings: hotSettings),
@@ -72,13 +73,13 @@ let package = Package(
     .target(name: "CEL", swiftSettings: hotSettings),
     .target(name: "Models", dependencies: ["Wire", "CEL", "CKernels", yaml], swiftSettings: hotSettings),
     .target(
-      name: "Worker", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, nioHTTP, logging, yaml, histogram],
+      name: "Worker", dependencies: ["Wire", "Models", "CKernels", deque, nioCore, nioPosix, nioHTTP, logging, yaml, histogram],
       swiftSettings: hotSettings),
     .target(
       name: "Coordinator", dependencies: ["Wire", "Models", "CSQLite", nioCore, nioPosix, nioHTTP, logging, yaml], swiftSettings: settings),
     .target(name: "Client", dependencies: ["Wire", "Models", deque, nioCore, nioPosix, logging, histogram], swiftSettings: hotSettings),
     .executableTarget(
-      name: "Assay", dependencies: ["Wire", "Models", "Worker", "Coordinator", "Client", arguments, logging, yaml, histogram],
+      name: "Assay", dependencies: ["Wire", "Models", "Worker", "Coordinator", "Client", arguments, logging, yaml, histogram, heap],
       swiftSettings: settings),
     .executableTarget(
       name: "Benchmarks", dependencies: ["Wire", "CEL", "Models", "Worker", "Client", nioCore, nioPosix, logging, arguments],

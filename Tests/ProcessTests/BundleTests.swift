@@ -152,4 +152,69 @@ import Testing
     let compared = try run("backtest", "--bundle", try write(other, to: "other"), "--input", input, "--against", bundle)
     #expect(compared.contains("against rules") && compared.contains("0 of"), "\(compared)")
   }
+
+  @Test("features of labels are exported as they were online: counted from when the labels became known")
+  func labels() throws {
+    var files = Self.files
+    files["features.yaml"] = """
+      version: 1
+      features:
+        - {name: amount, aggregate: field, of: amount}
+        - {name: frauds_30d, aggregate: fraud_count, window: 30d}
+        - {name: fraud_share_30d, aggregate: fraud_share, window: 30d}
+      """
+    files["rules/a.yaml"] = """
+      version: 1
+      rules:
+        - {id: known, when: card.frauds_30d >= 1.0, reason: KNOWN, action: review}
+      """
+    files["tests/a.yaml"] = nil
+    let bundle = try write(files, to: "labels")
+    let (input, labels) = ("\(directory)/t.ndjson", "\(directory)/l.csv")
+    _ = try run(
+      "generate", "--transactions", "3000", "--seed", "7", "--fraud-rate", "0.05", "--cards", "60", "--days", "5", "--out", input,
+      "--labels", labels)
+    let sorted = try lines(of: input).map { (try field("event_time", of: $0), $0) }.sorted { $0.0 < $1.0 }
+    // Between two instants, so that both ways of telling the time agree.
+    let cut = try #require((1_500..<3_000).first { sorted[$0 - 1].0 < sorted[$0].0 })
+    func put(_ rows: some Sequence<(String, String)>, _ name: String) throws -> String {
+      let path = "\(directory)/\(name)"
+      try rows.map { $0.1 + "\n" }.joined().write(toFile: path, atomically: true, encoding: .utf8)
+      return path
+    }
+    let (all, first, second) = (try put(sorted, "all.ndjson"), try put(sorted[..<cut], "1.ndjson"), try put(sorted[cut...], "2.ndjson"))
+    let early = try Set(sorted[..<cut].map { try field("transaction_id", of: $0.1) })
+    let rows = try lines(of: labels).dropFirst().map { $0.split(separator: ",").map(String.init) }.filter { early.contains($0[0]) }
+    #expect(rows.contains { $0[1] == "1" })
+    let known = "\(directory)/known.csv"
+    try ("transaction_id,label,known_at\n" + rows.map { "\($0[0]),\($0[1]),\(sorted[cut].0)\n" }.joined())
+      .write(toFile: known, atomically: true, encoding: .utf8)
+
+    let cluster = try TestCluster(workers: 1, partitions: 3, replicas: 1)
+    _ = try run("bundle", "activate", bundle, "--cluster", cluster.directory, "--wait")
+    let decisions = ["1", "2"].map { "\(directory)/d\($0).ndjson" }
+    _ = try run("submit", first, "--cluster", cluster.directory, "--decisions", decisions[0], "--with-features")
+    _ = try run("label", "submit", known, "--transactions", first, "--cluster", cluster.directory)
+    _ = try run("submit", second, "--cluster", cluster.directory, "--decisions", decisions[1], "--with-features")
+    let online = "\(directory)/online.ndjson"
+    let decided = try decisions.flatMap { try lines(of: $0) }
+    try decided.map { $0 + "\n" }.joined().write(toFile: online, atomically: true, encoding: .utf8)
+    let reviewed = try decided.count { try field("action", of: $0) == "review" }
+    #expect(reviewed > 0)
+
+    for threads in ["1", "2"] {
+      let exported = try run(
+        "export", "--features", "--bundle", bundle, "--input", all, "--labels", known, "--online", online, "--threads", threads)
+      #expect(exported.contains("online") && !exported.contains("note:"), "\(exported)")
+      let told = try run("backtest", "--bundle", bundle, "--input", all, "--labels", known, "--threads", threads)
+      #expect(told.split(separator: "\n").contains { $0.hasPrefix("rule known") && $0.contains(" \(reviewed) ") }, "\(told)")
+    }
+    // Without the times nothing is known: that is said, and the values are others.
+    let timeless = try run(
+      "export", "--features", "--bundle", bundle, "--input", all, "--labels", labels, "--online", online, fails: true)
+    #expect(timeless.contains("note:") && timeless.contains("known_at") && timeless.contains("the digests differ"), "\(timeless)")
+    try "transaction_id,label,known_at\nt,1,yesterday\n".write(toFile: known, atomically: true, encoding: .utf8)
+    let bad = try run("backtest", "--bundle", bundle, "--input", all, "--labels", known, fails: true)
+    #expect(bad.contains("known.csv:2: known_at is a time"), "\(bad)")
+  }
 }

@@ -10,12 +10,12 @@ struct BacktestCommand: AsyncParsableCommand {
     discussion: """
       The same code decides as on a worker, on all cores. With --labels, precision and recall are told for the bundle as a whole, for \
       the model alone and for each rule, those in shadow too. With --against, the same history is decided by another bundle as well, \
-      and what changes is told.
+      and what changes is told. Features of labels count them from known_at on.
       """)
 
   @Option(help: ArgumentHelp("A bundle's directory or file.", valueName: "B")) var bundle: String
   @OptionGroup(title: "Input") var input: ReplayOptions
-  @Option(help: ArgumentHelp("Labels (transaction_id,label).", valueName: "L.csv")) var labels: String?
+  @Option(help: ArgumentHelp("Labels (transaction_id,label[,label_version][,known_at]).", valueName: "L.csv")) var labels: String?
   @Option(help: ArgumentHelp("The bundle to compare with, such as the one that decides now.", valueName: "B2")) var against: String?
   @Option(help: ArgumentHelp("Transactions, from the beginning, that only fill the windows.", valueName: "N")) var skip = 0
 
@@ -30,6 +30,9 @@ struct BacktestCommand: AsyncParsableCommand {
         throw OneLine("the bundles declare other fields in schema.yaml, so one file can't be read for both: compare those that agree")
       }
       let labelFile = try labels.map { try LabelFile(path: $0) }
+      for judged in [source] + (other.map { [$0] } ?? []) {
+        if let why = LabelFile.missing(labelFile, for: judged.features) { Output.error("note: \(judged.name): \(why)\n") }
+      }
       let replay = try input.replay(source.schema, for: [source] + (other.map { [$0] } ?? []))
       let skip = skip
       let shards = (0..<replay.threads).map { _ in

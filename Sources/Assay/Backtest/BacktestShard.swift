@@ -69,8 +69,8 @@ final class BacktestShard: ReplayShard {
 
   /// `isWarmUp`: transactions that only fill the windows, by their number.
   init(_ bundle: Models.Bundle, against other: Models.Bundle?, labels: LabelFile?, isWarmUp: @escaping (Int) -> Bool) {
-    judge = Judge(bundle, batchMax: Self.batchMax)
-    self.other = other.map { Judge($0, batchMax: Self.batchMax) }
+    judge = Judge(bundle, labels: labels, batchMax: Self.batchMax)
+    self.other = other.map { Judge($0, labels: labels, batchMax: Self.batchMax) }
     self.labels = labels
     self.isWarmUp = isWarmUp
     counts = BacktestCounts(rules: judge.ruleCount)

@@ -9,13 +9,15 @@ struct ExportCommand: AsyncParsableCommand {
     commandName: "export", abstract: "Write a training set: each transaction's feature values as they were when it was decided.",
     discussion: """
       Values are those of the transaction's own time, computed by the code that computes them online. --online holds them against \
-      what a cluster said of the same transactions (assay submit --decisions F.ndjson --with-features): both must have the same digest.
+      what a cluster said of the same transactions (assay submit --decisions F.ndjson --with-features): both must have the same digest. \
+      Features of labels count them from known_at on.
       """)
 
   @Flag(help: "Export feature values (the only thing there is to export as yet).") var features = false
   @Option(help: ArgumentHelp("A bundle's directory or file.", valueName: "B")) var bundle: String
   @OptionGroup(title: "Input") var input: ReplayOptions
-  @Option(help: ArgumentHelp("Labels (transaction_id,label): add a column 'label'.", valueName: "L.csv")) var labels: String?
+  @Option(help: ArgumentHelp("Labels (transaction_id,label[,label_version][,known_at]): add a column 'label'.", valueName: "L.csv"))
+  var labels: String?
   @Option(help: ArgumentHelp("Write here: CSV, or NDJSON by the name's end.", valueName: "F.csv|F.ndjson")) var out: String?
   @Option(help: ArgumentHelp("Decisions with features of a cluster, to compare the digest with.", valueName: "D.ndjson")) var online:
     String?
@@ -35,6 +37,7 @@ struct ExportCommand: AsyncParsableCommand {
       defer { interruption.cancel() }
       let source = try BundleSource(path: bundle).bundle
       let labelFile = try labels.map { try LabelFile(path: $0) }
+      if let why = LabelFile.missing(labelFile, for: source.features) { Output.error("note: \(why)\n") }
       let replay = try input.replay(source.schema, for: [source])
       let format: ExportShard.Format = out?.hasSuffix(".ndjson") == true ? .ndjson : .csv
       let file = try out.map { try FreshFile($0, replacing: force) }

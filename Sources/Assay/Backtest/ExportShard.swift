@@ -8,7 +8,7 @@ final class ExportShard: ReplayShard {
   private let bundle: Models.Bundle
   private let labels: LabelFile?
   private let format: Format
-  private var table: FeatureHistories
+  private var table: LabelledHistories
   private var row: [Double]
   private(set) var digest = FeatureDigest()
   private(set) var refused = 0
@@ -21,7 +21,7 @@ final class ExportShard: ReplayShard {
     self.bundle = bundle
     self.labels = labels
     self.format = format
-    table = FeatureHistories(features: bundle.features)
+    table = LabelledHistories(features: bundle.features, labels: labels)
     row = [Double](repeating: 0, count: bundle.features.count)
   }
 

@@ -5,7 +5,7 @@ import Wire
 /// One bundle's view of a shard's transactions, decided in batches as a worker decides them.
 final class Judge {
   let bundle: Models.Bundle
-  private var table: FeatureHistories
+  private var table: LabelledHistories
   private var decider = Decider()
   private var matrix: [Double]
   private var flags: [Decision.Flags] = []
@@ -17,9 +17,9 @@ final class Judge {
   private(set) var modelScores: [Float] = []
   let ruleCount: Int
 
-  init(_ bundle: Models.Bundle, batchMax: Int) {
+  init(_ bundle: Models.Bundle, labels: LabelFile?, batchMax: Int) {
     self.bundle = bundle
-    table = FeatureHistories(features: bundle.features)
+    table = LabelledHistories(features: bundle.features, labels: labels)
     matrix = [Double](repeating: 0, count: bundle.features.count * batchMax)
     ruleCount = bundle.rules?.book.rules.count ?? 0
   }

@@ -19,7 +19,7 @@ final class ForestTraining {
   let modelFeatures: [String]
   private let schema: Schema
   private let columns: [Int]
-  private var table: FeatureHistories
+  private var table: LabelledHistories
   private var row: [Double]
   private var reservoir: RowReservoir
   /// Transactions replayed, and those that the schema refuses.
@@ -28,7 +28,9 @@ final class ForestTraining {
   private(set) var firstRefusal: Rejection?
 
   /// `modelFeatures` are names of `features`, at least one.
-  init(schema: Schema = .standard, features: FeatureSet, modelFeatures: [String], options: Options) throws {
+  init(schema: Schema = .standard, features: FeatureSet, modelFeatures: [String], labels: LabelFile? = nil, options: Options)
+    throws
+  {
     guard !modelFeatures.isEmpty else { throw OneLine("no feature is left for the model: exclude fewer") }
     self.schema = schema
     self.features = features
@@ -38,7 +40,7 @@ final class ForestTraining {
       guard let index = features.index(of: name) else { throw OneLine("there is no feature '\(name)'") }
       return index
     }
-    table = FeatureHistories(features: features)
+    table = LabelledHistories(features: features, labels: labels)
     row = [Double](repeating: 0, count: features.count)
     reservoir = RowReservoir(width: modelFeatures.count, capacity: options.rowsMax, seed: options.seed)
   }

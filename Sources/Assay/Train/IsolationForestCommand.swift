@@ -32,7 +32,8 @@ struct IsolationForestCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Rows kept in memory: a uniform sample of the file's.", valueName: "N")) var rowsMax = 200_000
   @Option(help: ArgumentHelp("Features that the model does not take, separated by commas (default: raw codes).", valueName: "F1,F2"))
   var exclude: String?
-  @Option(help: ArgumentHelp("Labels (transaction_id,label): print the average precision.", valueName: "L.csv")) var labels: String?
+  @Option(help: ArgumentHelp("Labels (transaction_id,label[,label_version][,known_at]): print the average precision.", valueName: "L.csv"))
+  var labels: String?
   @Option(help: ArgumentHelp("Write a complete bundle into this directory.", valueName: "DIR")) var bundle: String?
   @Option(help: ArgumentHelp("The bundle's name.", valueName: "NAME")) var name = "card-fraud"
   @Option(help: ArgumentHelp("Share of transactions to review or decline.", valueName: "SHARE")) var reviewShare = 0.02
@@ -56,13 +57,15 @@ struct IsolationForestCommand: AsyncParsableCommand {
       let interruption = Interruption { stop.set() }
       defer { interruption.cancel() }
       let definitions = try definitions()
+      let labelFile = try labels.map { try LabelFile(path: $0) }
+      if let why = LabelFile.missing(labelFile, for: definitions.features) { Output.error("note: \(why)\n") }
       let training = try ForestTraining(
         schema: definitions.schema, features: definitions.features, modelFeatures: try modelFeatures(definitions.features),
-        options: .init(trees: trees, sampleSize: sampleSize, seed: seed, rowsMax: rowsMax))
+        labels: labelFile, options: .init(trees: trees, sampleSize: sampleSize, seed: seed, rowsMax: rowsMax))
       // Before the work: a place that can't be written to should not cost it.
       let file = try output.map { try FreshFile($0, replacing: force) }
       let start = ContinuousClock.now
-      let outcome = try replay(into: training, definitions, stop)
+      let outcome = try replay(into: training, labelFile, definitions, stop)
       let replaySeconds = (ContinuousClock.now - start).inSeconds
       let trained = try training.train()
       let seconds = (ContinuousClock.now - start).inSeconds
@@ -105,7 +108,9 @@ struct IsolationForestCommand: AsyncParsableCommand {
     return set.names.filter { !excluded.contains($0) }
   }
 
-  private func replay(into training: ForestTraining, _ definitions: Definitions, _ stop: StopFlag) throws -> TransactionReplay.Outcome {
+  private func replay(
+    into training: ForestTraining, _ labelFile: LabelFile?, _ definitions: Definitions, _ stop: StopFlag
+  ) throws -> TransactionReplay.Outcome {
     let extraFields = definitions.schema.fields.map { ExtraFieldSpec(name: $0.name, kind: $0.kind, isRequired: $0.isRequired) }
     var fieldMapping = FieldMapping.canonical
     if let mapping {
@@ -115,7 +120,6 @@ struct IsolationForestCommand: AsyncParsableCommand {
         throw OneLine("\(mapping): \(error)")
       }
     }
-    let labelFile = try labels.map { try LabelFile(path: $0) }
     let replay = TransactionReplay(
       path: input, format: format.flatMap { TransactionTextReader.Format(rawValue: $0.rawValue) }, mapping: fieldMapping,
       extraFields: extraFields)

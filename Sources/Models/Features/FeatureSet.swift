@@ -65,6 +65,8 @@ public struct FeatureSet: Sendable, Equatable {
   /// For how long events are kept so that a label finds its transaction, ms; 0: no labels are kept. Beyond what the set's own
   /// features ask for where it is the home's, which takes in the labels for all parts of a set.
   let labelReach: Int64
+  /// Whether any feature counts labels.
+  public var countsLabels: Bool { labelReach > 0 }
 
   public var count: Int { features.count }
   public var names: [String] { features.map(\.name) }
