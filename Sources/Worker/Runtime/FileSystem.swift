@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 
 /// The operating system's file calls as the journal, the outbox and the data directory use them. Tests put failing
@@ -9,6 +10,8 @@ struct FileSystem: Sendable {
   var close: @Sendable (_ file: Int32) -> Void
   var write: @Sendable (_ file: Int32, _ bytes: UnsafeRawBufferPointer, _ at: Int) -> Int
   var read: @Sendable (_ file: Int32, _ into: UnsafeMutableRawBufferPointer, _ at: Int) -> Int
+  /// Begins to write a range down, without waiting and without any promise.
+  var startWriteBack: @Sendable (_ file: Int32, _ at: Int, _ count: Int) -> Void = { _, _, _ in }
   /// A file's data and size.
   var sync: @Sendable (_ file: Int32) -> Int
   /// A directory's entries.
@@ -31,6 +34,7 @@ struct FileSystem: Sendable {
     close: { _ = Glibc.close($0) },
     write: { file, bytes, at in answer(pwrite(file, bytes.baseAddress, bytes.count, off_t(at))) },
     read: { file, into, at in answer(pread(file, into.baseAddress, into.count, off_t(at))) },
+    startWriteBack: { file, at, count in _ = assay_start_writeback(file, Int64(at), Int64(count)) },
     sync: { answer(Int(fdatasync($0))) },
     syncNames: { answer(Int(fsync($0))) },
     allocate: { file, bytes in -Int(posix_fallocate(file, 0, off_t(bytes))) },
@@ -206,6 +210,9 @@ struct File: Sendable {
     bytes.removeLast(count - read)
     return bytes
   }
+
+  /// Has the kernel begin to write `range` down: what a later `sync` would write at once, and in the way of others, is on the disk by then.
+  func startWriteBack(_ range: Range<Int>) { system.startWriteBack(descriptor, range.lowerBound, range.count) }
 
   /// Never tried again after an error: the kernel may have dropped the pages that it could not write (R15).
   func sync() throws(FileError) { _ = try system.check(system.retrying { system.sync(descriptor) }, "fdatasync", path) }

@@ -21,7 +21,13 @@ final class OutboxFiles: @unchecked Sendable {
     let name: String
     var bytes = 0
     var synced = 0
+    /// The kernel has been asked to write down everything below.
+    var started = 0
   }
+
+  /// Bytes after which the kernel is asked to write them down. Without it all of a file reaches the disk at once when it is closed, and the
+  /// log's own syncs wait behind it.
+  private static let writeBackBytes = 256 * 1024
 
   static let cursorsName = "cursors"
   static let suffix = ".ndjson"
@@ -129,6 +135,12 @@ final class OutboxFiles: @unchecked Sendable {
     var grown = growing[kind]!
     try grown.file.write(lines, at: grown.bytes)
     grown.bytes += lines.count
+    if grown.bytes - grown.started >= Self.writeBackBytes {
+      // Whole pages: the last one is still being filled.
+      let end = grown.bytes & ~4095
+      grown.file.startWriteBack(grown.started..<end)
+      grown.started = end
+    }
     growing[kind] = grown
   }
 

@@ -41,3 +41,7 @@ void assay_trees_block(const assay_tree_run *run, const float *columns, size_t b
 /// `columns[r * row_stride + c * column_stride]`.
 void assay_trees_walk(const assay_walk_node *nodes, const uint32_t *roots, size_t tree_count, const float *columns,
                       size_t row_stride, size_t column_stride, size_t row_count, float *sums);
+
+/// Has the kernel begin to write the dirty pages of a range to the disk (sync_file_range(2), which Glibc's module lacks), without
+/// waiting for them and without any promise. 0, or a negative errno.
+int assay_start_writeback(int file, int64_t at, int64_t length);
