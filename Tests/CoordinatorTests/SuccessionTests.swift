@@ -132,6 +132,8 @@ import Wire
     cluster.start(.split(PartitionID(2), at: KeyHash(3 << 62)))
     workers.answer()
     #expect(ids(cluster) == [1, 4, 5])
+    // Long enough for who reminds to be told again.
+    cluster.pass(1_000, beating: ["w1", "w2", "w3"])
     cluster.actions = []
     func told(sealed parent: UInt32) -> [SuccessionCommand] {
       let report = SuccessionReport(

@@ -21,19 +21,7 @@ import Testing
 
   @Test(arguments: messages.indices)
   func `messages of transfers have their golden bytes and are read whole or not at all`(index: Int) throws {
-    func check<Message: ClusterMessage>(_ message: Message) throws {
-      let name = Self.messages[index].name
-      Golden.check(name, message.encoded)
-      let bytes = Golden.read(name)
-      #expect(try Message(reading: bytes.span.bytes) == message)
-      for length in bytes.indices {
-        let cut = Array(bytes[..<length])
-        #expect(throws: WireError.self) { _ = try Message(reading: cut.span.bytes) }
-      }
-      let longer = bytes + [0]
-      #expect(throws: WireError.self) { _ = try Message(reading: longer.span.bytes) }
-    }
-    try check(Self.messages[index].message)
+    try Golden.check(Self.messages[index].name, whole: Self.messages[index].message)
   }
 
   @Test func `a piece that reaches beyond its file, and a read of nothing or too much, are refused`() {

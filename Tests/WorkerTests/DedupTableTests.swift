@@ -170,22 +170,22 @@ import Wire
     var table = DedupTable()
     func insert(_ number: Int) {
       table.insert(
-        key(number), content: 1, partition: PartitionID(7), offset: Offset(UInt64(number)), decision: Self.decision(0), bundle: 0,
+        key(number), content: 1, partition: PartitionID(7), offset: Offset(UInt64(number)), decision: DedupTableTests.decision(0), bundle: 0,
         loggedTime: Int64(number))
     }
     for number in 0..<6_000 { insert(number) }
     let image = table.image()
     let before = table.digest()
     let late = [3, 4_095, 4_096, 5_999]
-    for number in late { table.settle(key(number), partition: PartitionID(7), offset: Offset(UInt64(number)), Self.decision(1)) }
+    for number in late { table.settle(key(number), partition: PartitionID(7), offset: Offset(UInt64(number)), DedupTableTests.decision(1)) }
     // An id that has come again elsewhere is another entry's.
-    table.settle(key(9), partition: PartitionID(8), offset: Offset(9), Self.decision(1))
+    table.settle(key(9), partition: PartitionID(8), offset: Offset(9), DedupTableTests.decision(1))
     for number in 6_000..<9_000 { insert(number) }
     var hash: UInt64 = 0
     image.forEach { hash = DedupTable.digest($0, hash) }
     #expect(hash == before)
     for number in 0..<9_000 {
-      #expect(table.entry(of: key(number))?.decision == Self.decision(late.contains(number) ? 1 : 0))
+      #expect(table.entry(of: key(number))?.decision == DedupTableTests.decision(late.contains(number) ? 1 : 0))
     }
   }
 }
