@@ -172,7 +172,7 @@ import Testing
     let bundle = try write(files, to: "labels")
     let (input, labels) = ("\(directory)/t.ndjson", "\(directory)/l.csv")
     _ = try run(
-      "generate", "--transactions", "3000", "--seed", "7", "--fraud-rate", "0.05", "--cards", "60", "--days", "5", "--out", input,
+      "generate", "--transactions", "3000", "--seed", "7", "--fraud-rate", "0.05", "--cards", "100", "--days", "5", "--out", input,
       "--labels", labels)
     let sorted = try lines(of: input).map { (try field("event_time", of: $0), $0) }.sorted { $0.0 < $1.0 }
     // Between two instants, so that both ways of telling the time agree.
