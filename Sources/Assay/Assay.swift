@@ -12,7 +12,7 @@ struct Assay: AsyncParsableCommand {
         name: "Clusters",
         subcommands: [
           DevCommand.self, ClusterCommand.self, NodeCommand.self, PartitionCommand.self, OperationCommand.self, AuditCommand.self,
-          BundleCommand.self, EntityCommand.self, FeaturesCommand.self, CertsCommand.self, InspectCommand.self,
+          BundleCommand.self, ListCommand.self, EntityCommand.self, FeaturesCommand.self, CertsCommand.self, InspectCommand.self,
         ]),
       CommandGroup(
         name: "Data",

@@ -16,7 +16,14 @@ enum Bundles {
     make("mixed", fourth, review: 0.55, seed: 4), make("mixed again", fourth, review: 0.5, seed: 5),
     make("otherwise mixed", fifth, review: 0.5, seed: 6), make("cards", sixth, review: 0.5, seed: 7),
   ]
-  static let byID = Dictionary((all + mixed).map { ($0.bundle.id, $0) }) { first, _ in first }
+  /// With a list of cards that are declined: by whole texts, by beginnings, and with features of other entities.
+  nonisolated(unsafe) static let listed: [Made] = [
+    make("listed", first, review: 0.55, seed: 8, list: "text"), make("listed by beginnings", third, review: 0.5, seed: 9, list: "prefix"),
+    make("listed and mixed", fourth, review: 0.5, seed: 10, list: "text"),
+  ]
+  /// What the list holds.
+  static let blocked = ["card-1", "card-2"]
+  static let byID = Dictionary((all + mixed + listed).map { ($0.bundle.id, $0) }) { first, _ in first }
 
   private static let first = [
     "{name: amount, aggregate: field, of: amount}", "{name: count_10s, aggregate: count, window: 10s}",
@@ -49,14 +56,14 @@ enum Bundles {
   /// Of the card alone; a card's history has labels under each of these, so that none is lost by a switch.
   private static let sixth = third + ["{name: risk_30s, aggregate: fraud_share, window: 30s}"]
 
-  private static func make(_ name: String, _ features: [String], review: Double, seed: UInt64) -> Made {
+  private static func make(_ name: String, _ features: [String], review: Double, seed: UInt64, list: String? = nil) -> Made {
     do {
       let yaml = "version: 1\nfeatures:\n" + features.map { "  - \($0)\n" }.joined()
       let set = try FeatureSet.parse(yaml: yaml, schema: .standard)
       var random = Random(seed: seed)
       let rows = (0..<64 * set.count).map { _ in Float(random.below(20_000)) }
       let forest = try IsolationForest.train(rows: rows, featureNames: set.names, options: .init(seed: seed, trees: 4, sampleSize: 16))
-      let definition = """
+      var definition = """
         version: 1
         name: \(name)
         features: features.yaml
@@ -65,9 +72,15 @@ enum Bundles {
         reasons:
           - {code: LARGE, feature: amount, above: 5000}
         """
-      let archive = BundleArchive(files: [
-        "bundle.yaml": Array(definition.utf8), "features.yaml": Array(yaml.utf8), "model.json": forest.encode(),
-      ])
+      var files = ["features.yaml": Array(yaml.utf8), "model.json": forest.encode()]
+      if let list {
+        definition += "\nlists:\n  - {name: blocked, file: lists/blocked.csv, type: \(list)}\n"
+        files["lists/blocked.csv"] = Array(("value\n" + blocked.map { "\($0)\n" }.joined()).utf8)
+        files["rules/blocked.yaml"] = Array(
+          "version: 1\nrules:\n  - {id: blocked, when: tx.card in lists.blocked, reason: BLOCKED, action: decline}\n".utf8)
+      }
+      files["bundle.yaml"] = Array(definition.utf8)
+      let archive = BundleArchive(files: files)
       let bytes = archive.encode()
       return Made(archive: bytes, bundle: try Bundle(archive: archive, id: BundleID(contents: bytes)))
     } catch {

@@ -236,7 +236,7 @@ final class Checks {
       ("the cards", state.entities?.digest().high ?? 0), ("the bundles", UInt64(state.bundles.count)),
       ("the prepared bundles", UInt64(state.prepared.count)),
       ("other entities", state.foreign.digests().reduce(0) { $0 ^ $1.digest.high ^ UInt64($1.kind.rawValue) }),
-      ("the home ledger", state.home.digest()), ("the entity ledger", state.accounts.digest()),
+      ("the hot items", state.hot.digest), ("the home ledger", state.home.digest()), ("the entity ledger", state.accounts.digest()),
     ]
   }
 

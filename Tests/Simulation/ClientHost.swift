@@ -127,7 +127,7 @@ final class ClientHost: SubmitterDelegate {
     builder.eventTime = world.wall - Int64(world.random.below(world.random.below(10) == 0 ? 4_000 : 200))
     builder.amount = Int64(world.random.below(10_000))
     builder.currency = .euro
-    if cluster.plan.scenario == .exchange {
+    if cluster.plan.hasEntities {
       if world.random.below(8) > 0 { builder.terminal = Array("terminal-\(world.random.below(6))".utf8) }
       if world.random.below(3) > 0 { builder.device = Array("device-\(world.random.below(9))".utf8) }
       if world.random.below(5) > 0 { builder.merchant = Array("merchant-\(world.random.below(3))".utf8) }

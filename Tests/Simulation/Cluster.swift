@@ -163,7 +163,7 @@ final class Cluster {
     guard !checks.isRestoring, let truth = checks.truth else {
       return world.after(.milliseconds(200), nil) { [unowned self] in restock(index) }.ignore()
     }
-    let missing = Bundles.all.filter { !truth.bundles.contains($0.bundle.id) }
+    let missing = plan.bundles.filter { !truth.bundles.contains($0.bundle.id) }
     for made in missing { ask(.publish(PublishBundle(bundle: made.bundle.id, step: .store, contents: made.archive))) }
     if missing.isEmpty { return publish(index) }
     world.after(.milliseconds(500), nil) { [unowned self] in restock(index) }
@@ -173,6 +173,9 @@ final class Cluster {
   func operate(_ request: OperationRequest) {
     ask(.startOperation(StartOperation(request, isDryRun: false, token: world.random.next()), by: "operator"))
   }
+
+  /// The operator has a hot item put in or taken out of a list.
+  func edit(_ edit: EditList) { ask(.editList(edit, by: "operator")) }
 
   /// The operator gives up whatever is under way.
   func abortOperations() {

@@ -231,6 +231,7 @@ final class CoordinatorHost {
         case .watchMap: request = .watch(known: try WatchMap(reading: payload).known)
         case .handOverReport: request = .handOver(try HandOverReport(reading: payload))
         case .bundleRequest: request = .bundle(try BundleRequest(reading: payload).bundle)
+        case .listItemsRequest: request = .listItems(since: try ListItemsRequest(reading: payload).since)
         case .transferRequest: request = .transfer(try TransferRequest(reading: payload))
         case .checkpointReport: request = .checkpoint(try CheckpointReport(reading: payload))
         case .successionReport: request = .succession(try SuccessionReport(reading: payload))
@@ -255,6 +256,7 @@ final class CoordinatorHost {
       case .succession(let message): link.send(message, correlation: correlation)
       case .handOver(let message): link.send(message, correlation: correlation)
       case .transfer(let message): link.send(message, correlation: correlation)
+      case .listItems(let message): link.send(message, correlation: correlation)
       case .recordsRequest(let message): link.send(message, correlation: correlation)
       case .failure(let message): link.send(message, correlation: correlation)
       default: break

@@ -36,6 +36,7 @@ final class ExchangeOracle {
     var row: Int
     var bytes: [UInt8]
     var rows: Int
+    var isBlocked: Bool
   }
 
   private var intakes: [Place: Intake] = [:]
@@ -61,10 +62,13 @@ final class ExchangeOracle {
     return nil
   }
 
-  func note(_ decisions: borrowing LateDecisions, of home: PartitionID) throws(WireError) -> String? {
+  func note(_ decisions: borrowing LateDecisions, of home: PartitionID, isBlocked: [Bool]) throws(WireError) -> String? {
     let bytes = decisions.bytes.withUnsafeBytes { Array($0) }
     for row in 0..<decisions.rowCount {
-      late.append(Late(place: Place(home: home, offset: decisions.offset(row)), row: row, bytes: bytes, rows: decisions.rowCount))
+      late.append(
+        Late(
+          place: Place(home: home, offset: decisions.offset(row)), row: row, bytes: bytes, rows: decisions.rowCount,
+          isBlocked: isBlocked[row]))
     }
     return nil
   }
@@ -129,7 +133,7 @@ final class ExchangeOracle {
       }
       if let lost { return "its contribution to its \(lost) is lost (X4)" }
       if flags.contains(.degraded) { degraded += 1 }
-      return OracleDecision.check(batch, late.row, values, flags, intake.bundle)
+      return OracleDecision.check(batch, late.row, values, flags, intake.bundle, isBlocked: late.isBlocked)
     } catch {
       return "\(error)"
     }

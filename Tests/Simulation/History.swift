@@ -21,7 +21,7 @@ final class History {
 
   /// Nothing was decided since the last seal, and it was not taken back (R12).
   var isSealed: Bool {
-    let kinds: Set<LogRecord.Kind> = [.seal, .unsealed, .decided, .intake, .decidedLater, .contributions, .labels]
+    let kinds: Set<LogRecord.Kind> = [.seal, .unsealed, .decided, .intake, .decidedLater, .contributions, .labels, .listItems]
     return entries.last { kinds.contains($0.header.kind) }?.header.kind == .seal
   }
 

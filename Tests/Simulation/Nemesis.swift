@@ -7,11 +7,11 @@ enum Fault: String, CaseIterable {
   case kill, powerLoss, powerLossOfAll, pause, wipe, corrupt, failedSync, fullDisk, slowDisk
   case cutBothWays, cutOneWay, partialCut, delay, loss, reset
   case coordinatorKill, coordinatorPause, clockJump, swap
-  case split, merge, abort, drain, move, handOver, rebalance, clientKill, coordinatorCut, restore, fork
+  case split, merge, abort, drain, move, handOver, rebalance, clientKill, coordinatorCut, restore, fork, listEdit
 
   /// What any run may have.
   static let general = allCases.filter {
-    ![.split, .merge, .abort, .drain, .move, .handOver, .rebalance, .clientKill, .coordinatorCut, .restore, .fork].contains($0)
+    ![.split, .merge, .abort, .drain, .move, .handOver, .rebalance, .clientKill, .coordinatorCut, .restore, .fork, .listEdit].contains($0)
   }
 }
 
@@ -128,6 +128,7 @@ final class Nemesis {
     case .swap:
       bundle = world.random.below(cluster.plan.bundles.count)
       cluster.publish(bundle)
+    case .listEdit: editLists()
     case .split:
       guard let record = cluster.checks.truth?.partitions.randomElement(using: &world.random),
         cluster.checks.truth!.partitions.count < 8
@@ -186,6 +187,19 @@ final class Nemesis {
     }
     later(long + .milliseconds(300)) { slow.disk.slowness = 0 }
     return true
+  }
+
+  /// Mostly one item, now and then more than an entry takes; texts come again, so that items take each other's place.
+  private func editLists() {
+    let count = world.random.below(12) == 0 ? ListItemsRecord.itemsMax + world.random.below(200) : 1 + world.random.below(3)
+    for number in 0..<count {
+      let operation = ListItem.Operation.allCases[world.random.below(3)]
+      let text = count > 10 ? "many-\(number)" : "card-\(world.random.below(8))"
+      cluster.edit(
+        EditList(
+          list: "blocked", item: text, operation: count > 10 ? .add : operation,
+          until: world.random.below(3) == 0 ? World.start + Int64(world.random.below(60_000)) : ListItem.never, reason: "simulated"))
+    }
   }
 
   private func host(_ node: NodeID) -> WorkerHost? {

@@ -12,6 +12,7 @@ struct Oracle {
   private let id: PartitionID
   private var histories = OracleHistories()
   private var bundle: Bundle?
+  private var lists = OracleLists()
   private var ranges: [Range<Int>] = []
   private(set) var decided = 0
   private let exchange: ExchangeOracle
@@ -27,6 +28,7 @@ struct Oracle {
     for parent in parents {
       histories.take(parent.histories, range)
       bundle = bundle ?? parent.bundle
+      if parent.lists.version > lists.version { lists = parent.lists }
     }
   }
 
@@ -49,7 +51,8 @@ struct Oracle {
         guard let bundle else { return "is labelled without a bundle" }
         return label(try LabelsRecord(reading: payload.span.bytes, count: entry.header.count), entry.header, bundle)
       case .contributions: return contribute(try ContributionsRecord(reading: payload.span.bytes))
-      case .decidedLater: return try exchange.note(try LateDecisions(reading: payload.span.bytes), of: id)
+      case .listItems: return lists.take(try ListItemsRecord(reading: payload.span.bytes))
+      case .decidedLater: return try note(try LateDecisions(reading: payload.span.bytes))
       default: return nil
       }
     } catch {
@@ -57,8 +60,23 @@ struct Oracle {
     }
   }
 
+  private mutating func note(_ late: borrowing LateDecisions) throws(WireError) -> String? {
+    guard late.batch.listVersion == lists.version else {
+      return "is decided under list version \(late.batch.listVersion), where the log stands at \(lists.version)"
+    }
+    guard let bundle = Bundles.byID[late.batch.bundle]?.bundle else { return "is of an unknown bundle" }
+    ranges.removeAll(keepingCapacity: true)
+    try late.batch.locateTransactions(into: &ranges)
+    var isBlocked: [Bool] = []
+    for range in ranges { isBlocked.append(lists.block(late.batch.transaction(range), bundle)) }
+    return try exchange.note(late, of: id, isBlocked: isBlocked)
+  }
+
   private mutating func check(_ batch: borrowing DecidedBatch, _ bundle: Bundle) throws(WireError) -> String? {
     guard batch.bundle == bundle.id else { return "is decided under \(batch.bundle) while \(bundle.id) is active (S3)" }
+    guard batch.listVersion == lists.version else {
+      return "is decided under list version \(batch.listVersion), where the log stands at \(lists.version)"
+    }
     guard bundle.parts.isWhole else { return "decides at once what needs others' entities (X1)" }
     ranges.removeAll(keepingCapacity: true)
     try batch.locateTransactions(into: &ranges)
@@ -66,7 +84,11 @@ struct Oracle {
       decided += 1
       let transaction = batch.transaction(range)
       let (values, flags) = histories.observe(transaction, transaction.keyHash, bundle.features, of: .card)
-      if let problem = OracleDecision.check(batch, row, values, flags, bundle) { return problem }
+      if let problem = OracleDecision.check(
+        batch, row, values, flags, bundle, isBlocked: lists.block(transaction, bundle))
+      {
+        return problem
+      }
     }
     return nil
   }
@@ -118,6 +140,33 @@ struct Oracle {
       if let problem { return problem }
     }
     return nil
+  }
+}
+
+/// The hot items as the log has them, gone through one by one.
+struct OracleLists {
+  private var items: [ListItem] = []
+  private(set) var version: UInt64 = 0
+
+  mutating func take(_ record: ListItemsRecord) -> String? {
+    guard record.version >= version else { return "list version \(record.version) comes behind \(version)" }
+    version = record.version
+    if record.isReplacing { items = [] }
+    for item in record.items {
+      items.removeAll { $0.isSame(as: item) }
+      if item.operation != .drop { items.append(item) }
+    }
+    return nil
+  }
+
+  /// Whether the bundle's rule declines the transaction.
+  func block(_ transaction: borrowing TransactionView, _ bundle: Bundle) -> Bool {
+    guard let list = bundle.lists.first else { return false }
+    let card = transaction.card.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+    let time = transaction.eventTime
+    func matches(_ text: String) -> Bool { list.type == .prefix ? card.hasPrefix(text) : card == text }
+    let newest = items.filter { $0.until > time && matches($0.item) }.max { $0.version < $1.version }
+    return newest.map { $0.operation == .add } ?? Bundles.blocked.contains(where: matches)
   }
 }
 
@@ -198,7 +247,7 @@ struct OracleHistories {
 enum OracleDecision {
   /// Ratios in `values` are filled in; nil if the logged row is right.
   static func check(
-    _ batch: borrowing DecidedBatch, _ row: Int, _ values: [Double?], _ flags: Decision.Flags, _ bundle: Bundle
+    _ batch: borrowing DecidedBatch, _ row: Int, _ values: [Double?], _ flags: Decision.Flags, _ bundle: Bundle, isBlocked: Bool
   ) -> String? {
     let values = finish(values, bundle.features)
     let logged = batch.features(row).withUnsafeBytes { raw in
@@ -208,7 +257,7 @@ enum OracleDecision {
       return "row \(row) has the features \(logged); its history makes \(values)"
     }
     guard let decision = batch.decision(row) else { return "row \(row) has no decision" }
-    let expected = decide(values, bundle)
+    let expected = decide(values, bundle, isBlocked)
     guard decision.score == expected.score, decision.action == expected.action, decision.verdict == expected.verdict,
       decision.reasons == expected.reasons, decision.flags.intersection([.late, .outOfOrder, .degraded]) == flags
     else { return "row \(row) is decided \(decision); the model makes \(expected), flags \(flags)" }
@@ -227,7 +276,7 @@ enum OracleDecision {
     return values.map { $0 ?? .nan }
   }
 
-  private static func decide(_ values: [Double], _ bundle: Bundle) -> Decision {
+  private static func decide(_ values: [Double], _ bundle: Bundle, _ isBlocked: Bool) -> Decision {
     var score: [Float] = [0]
     var scratch = ModelScratch()
     values.withUnsafeBufferPointer { rows in
@@ -235,9 +284,11 @@ enum OracleDecision {
         bundle.model!.score(rows: rows, rowCount: 1, stride: values.count, into: $0, scratch: &scratch)
       }
     }
-    let action = bundle.policy.action(score[0])
+    let action = isBlocked ? .decline : bundle.policy.action(score[0])
+    var held = Decision.noReasons
+    if isBlocked { held[0] = 0 }
     let isFraud = action != .approve
-    let reasons = isFraud ? values.withUnsafeBufferPointer { bundle.reasons(for: $0) } : Decision.noReasons
+    let reasons = isFraud ? values.withUnsafeBufferPointer { bundle.reasons(for: $0, held: held) } : Decision.noReasons
     return Decision(score: score[0], action: action, verdict: isFraud ? .potentialFraud : .clear, flags: [], reasons: reasons)
   }
 }

@@ -20,17 +20,20 @@ enum Scenario: String, CaseIterable {
   case restores
   /// Features of other entities than the card: partitions exchange.
   case exchange
+  /// Hot items of lists come and go, under bundles whose rules ask by them.
+  case lists
 
   /// In how many of a hundred runs.
   var share: Int {
     switch self {
-    case .mixed: 20
+    case .mixed: 15
     case .successions: 20
     case .coordinators: 15
     case .horizon: 5
     case .ambush: 15
     case .restores: 10
     case .exchange: 15
+    case .lists: 5
     }
   }
 }
@@ -66,7 +69,16 @@ struct Plan {
     }
   }()
 
-  var bundles: [Bundles.Made] { scenario == .exchange ? Bundles.mixed : Bundles.all }
+  var bundles: [Bundles.Made] {
+    switch scenario {
+    case .exchange: Bundles.mixed
+    case .lists: Bundles.listed
+    default: Bundles.all
+    }
+  }
+
+  /// Transactions have other entities than the card.
+  var hasEntities: Bool { scenario == .exchange || scenario == .lists }
 
   /// What is drawn from `random` is drawn in every scenario alike, so that the mixed runs stay as they are.
   init(_ random: inout Random, seed: UInt64, scenario: Scenario?) {
@@ -164,6 +176,19 @@ struct Plan {
       if own.below(3) == 0 { faults.insert(.drain) }
       if own.below(3) == 0 { faults.formUnion([.handOver, .move]) }
       if own.below(6) == 0 { faults.insert(.restore) }
+    case .lists:
+      partitions = 1 + own.below(4)
+      policy.partitions = partitions
+      settings.durability = .fsync
+      policy.settings = settings
+      faults.formUnion([.listEdit, .swap])
+      // An entry of many items has to fit.
+      workerConfig.segmentBytes = 4096 * (24 + own.below(8))
+      if own.below(2) == 0 { faults.formUnion([.split, .merge]) }
+      if own.below(2) == 0 { faults.insert(.restore) }
+      if own.below(3) == 0 { faults.formUnion([.handOver, .move]) }
+      if own.below(3) == 0 { faults.formUnion([.coordinatorKill, .fork]) }
+      faultInterval = .milliseconds(200 + UInt64(own.below(800)))
     case .ambush:
       let lease = 600 + 300 * own.below(2)
       settings.leaseMilliseconds = lease

@@ -4,6 +4,8 @@ struct Evaluation {
   let zones: ZoneTable
   /// For which tables are asked, ms since the epoch.
   let time: Int64
+  /// Which table is asked in the place of another.
+  var replacing: ((any MemberTable) -> any MemberTable)?
   private var slots: [Slot]
   /// What is left of the bound on work.
   var steps: Int
@@ -60,7 +62,7 @@ struct Evaluation {
       for part in parts { arguments.append(try value(of: part)) }
       return try apply(builtin, arguments)
     case .matches(let text, let pattern): return .bool(try matches(try value(of: text), pattern))
-    case .member(let element, let table): return .bool(try isMember(try value(of: element), of: table))
+    case .member(let element, let table): return .bool(try isMember(try value(of: element), of: replacing?(table) ?? table))
     case .list(let elements): return try list(elements)
     case .map(let entries): return try map(entries)
     case .loop(let loop): return try run(loop)

@@ -21,10 +21,14 @@ public struct Program: Sendable {
     self.init(try CheckedExpression.check(text, in: environment), in: environment)
   }
 
-  /// `inputs`: one for each of `self.inputs`; nil for a variable without a value. `time` is when tables are asked.
-  public func evaluate(inputs: [Value?], time: Int64 = 0) throws(EvaluationError) -> Value {
+  /// `inputs`: one for each of `self.inputs`; nil for a variable without a value. `time` is when tables are asked; `replacing` says
+  /// which is asked in the place of another.
+  public func evaluate(
+    inputs: [Value?], time: Int64 = 0, replacing: ((any MemberTable) -> any MemberTable)? = nil
+  ) throws(EvaluationError) -> Value {
     precondition(inputs.count == self.inputs.count)
     var evaluation = Evaluation(inputs: inputs, slotCount: slotCount, zones: zones, steps: stepsMax, time: time)
+    evaluation.replacing = replacing
     return try evaluation.value(of: plan)
   }
 

@@ -2,6 +2,8 @@
 /// between the two.
 public final class ScalarFrame {
   public let set: ScalarSet
+  /// The set's, but for those that have been replaced.
+  private var tables: ScalarSet.Tables
   let cells: UnsafeMutableBufferPointer<Cell>
   private let code: UnsafeMutableBufferPointer<Instruction>
   /// Where each program begins in `code`.
@@ -13,6 +15,7 @@ public final class ScalarFrame {
 
   public init(_ set: ScalarSet) {
     self.set = set
+    tables = set.tables
     cells = .allocate(capacity: max(1, set.inputs.count + set.constants.count + set.temporaries))
     cells.initialize(repeating: Cell(bits: 0))
     let instructions = set.programs.flatMap { $0 }
@@ -46,6 +49,9 @@ public final class ScalarFrame {
     code.deallocate()
     texts.deallocate()
   }
+
+  /// From here on the programs of this frame ask others in the place of the set's tables.
+  public func replaceTables(_ other: (any MemberTable) -> any MemberTable) { tables.members = tables.members.map(other) }
 
   // MARK: Inputs, by their index in the set
 
@@ -99,6 +105,6 @@ public final class ScalarFrame {
   }
 
   private func run(_ start: Int) -> ScalarMachine.End {
-    ScalarMachine.run(code.baseAddress! + start, cells.baseAddress!, set.tables, time, &matcher)
+    ScalarMachine.run(code.baseAddress! + start, cells.baseAddress!, tables, time, &matcher)
   }
 }

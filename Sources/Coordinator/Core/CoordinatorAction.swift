@@ -32,5 +32,8 @@ public enum CoordinatorAnswer: Equatable, Sendable {
   case operationStarted(OperationStarted)
   case operations(Operations)
   case audit(AuditLog)
+  case listEdited(ListEdited)
+  case lists(Lists)
+  case listItems(ListItems)
   case failure(Failure)
 }

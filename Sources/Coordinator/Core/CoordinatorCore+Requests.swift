@@ -32,6 +32,8 @@ extension CoordinatorCore {
       let backup = BackupFile(state.snapshot, cluster: state.cluster, takenAt: now + wallOffset)
       answer(.backup(BackupContent(file: backup.bytes)))
     case .audit: answer(.audit(AuditLog(state.audit)))
+    case .lists: answer(.lists(state.lists))
+    case .listItems(let since): answer(.listItems(state.listItems(since: since)))
     case .operations(let id): answer(operations(id))
     case .startOperation(let start, _) where start.isDryRun:
       switch ClusterDraft(state, liveness(now)).plan(start.request) {
@@ -47,7 +49,7 @@ extension CoordinatorCore {
             .conflict,
             "\(proposal.partition) is at \(proposal.version) there and older here: the store is an old copy. "
               + "Stop the coordinator, and use 'assay coordinator restore'")))
-    case .join, .propose, .publish, .startOperation, .abortOperation:
+    case .join, .propose, .publish, .startOperation, .abortOperation, .editList:
       guard waiting.count < CoordinatorPolicy.waitingMax else {
         return answer(.failure(Failure(.busy, "\(waiting.count) requests wait for the store: try again later")))
       }
@@ -85,6 +87,8 @@ extension CoordinatorCore {
         actions.append(.send(session, correlation: correlation, .operationStarted(started)))
       case .operationAborted(let session, let correlation, let id):
         actions.append(.send(session, correlation: correlation, operations(id)))
+      case .listEdited(let session, let correlation, let version):
+        actions.append(.send(session, correlation: correlation, .listEdited(ListEdited(version: version))))
       case .transferIssued(let transfer):
         for node in [transfer.target.node, transfer.source.node] {
           if let session = presences[node]?.session { actions.append(.send(session, correlation: 0, .transfer(transfer))) }

@@ -209,9 +209,14 @@ public struct CoordinatorCore: Sendable {
         } else {
           draft.effects.append(.operationAborted(session, correlation: correlation, id))
         }
+      case .editList(let edit, let requester):
+        switch draft.edit(edit, by: requester, wall: now + wallOffset) {
+        case .success(let version): draft.effects.append(.listEdited(session, correlation: correlation, version))
+        case .failure(let failure): draft.effects.append(.failed(session, correlation: correlation, failure))
+        }
       case .transfer(let request): draft.issueTransfer(request)
       case .heartbeat, .health, .healthStatus, .checkpoint, .map, .watch, .bundle, .status, .operations, .succession, .handOver, .audit,
-        .records, .backup:
+        .records, .backup, .lists, .listItems:
         preconditionFailure("only requests for changes wait")
       }
     }
@@ -261,7 +266,8 @@ public struct CoordinatorCore: Sendable {
       switch effect {
       case .joined(let session, let correlation, _), .proposalAnswered(let session, let correlation, _, _),
         .bundlePublished(let session, let correlation, _), .operationStarted(let session, let correlation, _, _),
-        .operationAborted(let session, let correlation, _), .failed(let session, let correlation, _):
+        .operationAborted(let session, let correlation, _), .listEdited(let session, let correlation, _),
+        .failed(let session, let correlation, _):
         actions.append(.send(session, correlation: correlation, .failure(failure)))
       case .note, .transferIssued, .recordsWanted: break
       }

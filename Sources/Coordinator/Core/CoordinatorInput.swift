@@ -58,6 +58,11 @@ public enum CoordinatorRequest: Sendable {
   case operations(OperationID?)
   case audit
   case abortOperation(OperationID)
+  /// What the active bundle's list can hold has been checked.
+  case editList(EditList, by: String)
+  case lists
+  /// A worker has hot items up to this version.
+  case listItems(since: UInt64)
 }
 
 /// What a look at a suspect's data port found.

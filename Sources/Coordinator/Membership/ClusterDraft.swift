@@ -18,6 +18,7 @@ struct ClusterDraft {
   private var changedNodes: Set<NodeID> = []
   private var changedPartitions: Set<PartitionID> = []
   private var changedOperations: Set<OperationID> = []
+  private var changedListItems: Set<UInt64> = []
   private var bundlesToStore: [(id: BundleID, contents: [UInt8])] = []
 
   init(_ state: ClusterState, _ liveness: Liveness) {
@@ -123,6 +124,23 @@ struct ClusterDraft {
     return state.nextTransfer
   }
 
+  /// The newest of all items, in the place of the one that has its text.
+  mutating func putListItem(_ record: ListItemRecord) {
+    precondition(record.item.version > state.listCounter.last, "list versions only rise")
+    if let index = state.listItems.firstIndex(where: { $0.item.isSame(as: record.item) }) { removeListItem(at: index) }
+    state.listItems.append(record)
+    state.listCounter.last = record.item.version
+    changedListItems.insert(record.item.version)
+  }
+
+  /// Nobody is told of a drop any more: whoever has not heard of it yet begins anew.
+  mutating func forgetListDrop(at index: Int) {
+    state.listCounter.floor = max(state.listCounter.floor, state.listItems[index].item.version)
+    removeListItem(at: index)
+  }
+
+  private mutating func removeListItem(at index: Int) { changedListItems.insert(state.listItems.remove(at: index).item.version) }
+
   mutating func updateRollout(_ body: (inout RolloutRecord) -> Void) { body(&state.rollout) }
 
   mutating func updateSettings(_ settings: ClusterSettings) { state.settings = settings }
@@ -167,6 +185,14 @@ struct ClusterDraft {
     let audited = base.audit.last?.number ?? 0
     for record in state.audit where record.number > audited { replace(.audit(record.number), record.encoded) }
     if let oldest = state.audit.first?.number { for record in base.audit where record.number < oldest { remove(.audit(record.number)) } }
+    if state.listCounter != base.listCounter { replace(.listCounter, state.listCounter.encoded) }
+    for version in changedListItems.sorted() {
+      if let record = state.listItem(version) {
+        replace(.listItem(version), record.encoded)
+      } else if base.listItem(version) != nil {
+        remove(.listItem(version))
+      }
+    }
     if state.rollout != base.rollout { replace(.rollout, state.rollout.encoded) }
     if state.settings != base.settings { replace(.settings, state.settings.encoded) }
     for bundle in bundlesToStore { replace(.bundle(bundle.id), bundle.contents) }
@@ -196,6 +222,7 @@ extension ClusterDraft {
     case bundlePublished(SessionID, correlation: UInt64, BundleID)
     case operationStarted(SessionID, correlation: UInt64, OperationID, OperationPlan)
     case operationAborted(SessionID, correlation: UInt64, OperationID)
+    case listEdited(SessionID, correlation: UInt64, UInt64)
     case transferIssued(TransferSession)
     /// R2: every worker has to tell once more what it has.
     case recordsWanted

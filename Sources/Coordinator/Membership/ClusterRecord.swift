@@ -21,6 +21,8 @@ public struct ClusterRecord: WireValue {
   var partitionsFrom: UInt32 { max(1, restores << 20) }
   var operationsFrom: UInt32 { max(1, restores << 20) }
   var nodesFrom: UInt32 { max(1, restores << 16) }
+  /// The last list version that may have been given before the restore.
+  var listVersionsAbove: UInt64 { UInt64(restores) << 40 }
   var transfersFrom: UInt64 { max(1, UInt64(restores) << 40) }
 
   public func write(to out: inout WireWriter) {

@@ -19,6 +19,9 @@ public struct ClusterState: Equatable, Sendable {
   public internal(set) var operations: [OperationRecord]
   /// What operators have asked for, ascending by number.
   public internal(set) var audit: [AuditRecord]
+  /// Hot items of lists, by rising version, with those that were dropped lately.
+  public internal(set) var listItems: [ListItemRecord]
+  public internal(set) var listCounter: ListCounter
   /// Bundles in the store.
   public internal(set) var bundles: Set<BundleID>
   /// The store's.
@@ -48,6 +51,8 @@ public struct ClusterState: Equatable, Sendable {
     operations = []
     audit = []
     bundles = []
+    listItems = []
+    listCounter = ListCounter()
     restore = snapshot.entries[.restore] == nil ? nil : try Self.value(.restore, snapshot)
     revision = snapshot.revision
     revisions = snapshot.entries.mapValues(\.revision)
@@ -60,13 +65,16 @@ public struct ClusterState: Equatable, Sendable {
         operations.append(try Self.value(key, snapshot))
       } else if key.text.hasPrefix(MetadataKey.auditPrefix) {
         audit.append(try Self.value(key, snapshot))
+      } else if key.text.hasPrefix(MetadataKey.listItemPrefix) {
+        listItems.append(try Self.value(key, snapshot))
       } else if key.text.hasPrefix(MetadataKey.bundlePrefix), let id = BundleID(key.text.dropFirst(MetadataKey.bundlePrefix.count)) {
         bundles.insert(id)
-      } else if ![.cluster, .settings, .rollout, .nextPartition, .nextTransfer, .restore].contains(key) {
+      } else if ![.cluster, .settings, .rollout, .nextPartition, .nextTransfer, .restore, .listCounter].contains(key) {
         throw MetadataStoreError(.format, "the store holds '\(key)', which this version does not know: run the newer version that wrote it")
       }
     }
     if snapshot.entries[.nextTransfer] != nil { nextTransfer = (try Self.value(.nextTransfer, snapshot) as TransferCounter).next }
+    if snapshot.entries[.listCounter] != nil { listCounter = try Self.value(.listCounter, snapshot) }
     if snapshot.entries[.nextPartition] != nil {
       nextPartition = (try Self.value(.nextPartition, snapshot) as PartitionCounter).next
     } else if let last = partitions.map(\.id).max() {
@@ -84,6 +92,8 @@ public struct ClusterState: Equatable, Sendable {
     var values: [MetadataKey: [UInt8]] = [.cluster: cluster.encoded, .settings: settings.encoded, .rollout: rollout.encoded]
     if revisions[.nextPartition] != nil { values[.nextPartition] = PartitionCounter(next: nextPartition).encoded }
     if revisions[.nextTransfer] != nil { values[.nextTransfer] = TransferCounter(next: nextTransfer).encoded }
+    if revisions[.listCounter] != nil { values[.listCounter] = listCounter.encoded }
+    for record in listItems { values[.listItem(record.item.version)] = record.encoded }
     if let restore { values[.restore] = restore.encoded }
     for node in nodes { values[.node(node.id)] = node.encoded }
     for partition in partitions { values[.partition(partition.id)] = partition.encoded }

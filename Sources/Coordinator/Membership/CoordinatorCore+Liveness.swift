@@ -39,7 +39,7 @@ extension CoordinatorCore {
     if before?.isFull != presences[node]?.isFull { isReviewDue = true }
     if before?.bundles != presences[node]?.bundles || before?.isSuspect(now: now, policy) == true { isReviewDue = true }
     // A store that was restored may have an older map than the worker's.
-    return .heartbeat(HeartbeatAccepted(map: isRestoring ? .none : MapVersion(state.revision)))
+    return .heartbeat(HeartbeatAccepted(map: isRestoring ? .none : MapVersion(state.revision), lists: state.listCounter.last))
   }
 
   mutating func closed(_ session: SessionID) {

@@ -157,8 +157,8 @@ extension ClusterDraft {
   }
 
   /// Within the bound of a text in a record.
-  static func cut(_ text: String) -> String {
-    guard text.utf8.count > ClusterLimit.textLength else { return text }
-    return String(decoding: text.utf8.prefix(ClusterLimit.textLength - 3), as: UTF8.self).filter { $0 != "\u{FFFD}" } + "..."
+  static func cut(_ text: String, _ limit: Int = ClusterLimit.textLength) -> String {
+    guard text.utf8.count > limit else { return text }
+    return String(decoding: text.utf8.prefix(limit - 3), as: UTF8.self).filter { $0 != "\u{FFFD}" } + "..."
   }
 }

@@ -10,7 +10,7 @@ extension CoordinatorCore {
     _ session: SessionID, _ correlation: UInt64, _ request: CoordinatorRequest, _ now: Int64, _ actions: inout [CoordinatorAction]
   ) -> Bool {
     switch request {
-    case .join, .heartbeat, .health, .healthStatus, .watch, .bundle, .status, .audit, .operations, .backup: return false
+    case .join, .heartbeat, .health, .healthStatus, .watch, .bundle, .status, .audit, .operations, .backup, .lists, .listItems: return false
     case .records(let report):
       guard sessions[session] == report.member.node, state.node(report.member.node)?.member == report.member else { return true }
       known.take(report)
@@ -26,7 +26,7 @@ extension CoordinatorCore {
     case .startOperation(let start, _):
       if case .giveUp = start.request { return false }
       refuse(session, correlation, &actions)
-    case .propose, .publish, .abortOperation: refuse(session, correlation, &actions)
+    case .propose, .publish, .abortOperation, .editList: refuse(session, correlation, &actions)
     }
     return true
   }

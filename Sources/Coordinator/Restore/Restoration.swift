@@ -33,7 +33,13 @@ public struct Restoration: Sendable {
     // After the partitions that the backup has, and far above those that it does not know of.
     state.nextPartition = PartitionID(max(state.nextPartition.rawValue, state.cluster.partitionsFrom))
     state.nextTransfer = TransferID(max(state.nextTransfer.rawValue, state.cluster.transfersFrom))
-    for key in [MetadataKey.nextPartition, .nextTransfer] where state.revisions[key] == nil { state.revisions[key] = state.revision }
+    // What partitions have of items that the backup does not know of goes: they begin anew with those that it has.
+    state.listCounter.last = max(state.listCounter.last, state.cluster.listVersionsAbove)
+    state.listCounter.floor = state.listCounter.last
+    state.listItems.removeAll { $0.item.operation == .drop }
+    for key in [MetadataKey.nextPartition, .nextTransfer, .listCounter] where state.revisions[key] == nil {
+      state.revisions[key] = state.revision
+    }
     state.restore = RestoreRecord(takenAt: backup.takenAt, givenUp: state.restore?.givenUp ?? [])
     let ended = state.endOperations(wall: wall)
     state.audit.append(
@@ -79,7 +85,7 @@ public struct Restoration: Sendable {
       "when the coordinator runs, nothing is elected until every copy's worker has told what it has; the newest record of each partition "
         + "holds, also of partitions that were split or merged since")
     steps.append("workers that serve go on serving meanwhile; one that never comes back is given up with 'assay node give-up'")
-    steps.append("what was published since the backup is to be published again")
+    steps.append("what was published since the backup is to be published again, and hot items of lists are to be edited again")
     return steps
   }
 }
@@ -90,6 +96,7 @@ extension ClusterState {
     revision = max(revision, present.revision)
     nextPartition = max(nextPartition, present.nextPartition)
     nextTransfer = max(nextTransfer, present.nextTransfer)
+    listCounter.last = max(listCounter.last, present.listCounter.last)
     bundles.formUnion(present.bundles)
     for index in nodes.indices {
       guard let known = present.node(nodes[index].id), known.storage == nodes[index].storage else { continue }

@@ -57,6 +57,11 @@ final class CoordinatorLink: LinkDelegate {
     case .auditRequest:
       _ = try AuditRequest(reading: payload)
       return .audit
+    case .editList: return .editList(try EditList(reading: payload), by: "\(peer.identity)")
+    case .listsRequest:
+      _ = try ListsRequest(reading: payload)
+      return .lists
+    case .listItemsRequest: return .listItems(since: try ListItemsRequest(reading: payload).since)
     case .operationsRequest: return .operations(try OperationsRequest(reading: payload).id)
     case .abortOperation: return .abortOperation(try AbortOperation(reading: payload).id)
     default: return nil
@@ -71,6 +76,7 @@ final class CoordinatorLink: LinkDelegate {
     if case .publish(let publish) = request, !publish.contents.isEmpty {
       return server.check(publish, session, correlation)
     }
+    if case .editList(let edit, let requester) = request { return server.check(edit, by: requester, session, correlation) }
     server.take(.request(session, correlation: correlation, request))
   }
 
@@ -89,6 +95,9 @@ final class CoordinatorLink: LinkDelegate {
     case .status(let message): link.send(message, correlation: correlation, compressed: true)
     case .operationStarted(let message): link.send(message, correlation: correlation)
     case .audit(let message): link.send(message, correlation: correlation, compressed: true)
+    case .listEdited(let message): link.send(message, correlation: correlation)
+    case .lists(let message): link.send(message, correlation: correlation, compressed: true)
+    case .listItems(let message): link.send(message, correlation: correlation, compressed: true)
     case .operations(let message): link.send(message, correlation: correlation, compressed: true)
     case .handOver(let message): link.send(message, correlation: correlation)
     case .recordsRequest(let message): link.send(message, correlation: correlation)

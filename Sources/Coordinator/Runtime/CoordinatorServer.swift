@@ -16,6 +16,8 @@ final class CoordinatorServer: @unchecked Sendable {
   private let logger: Logger
   private let options: LinkOptions
   private let trust: BundleTrust
+  /// Of the bundle that was active when a list was edited last.
+  private var declaredLists: (bundle: BundleID, lists: DeclaredLists)?
   /// For probes; nil where TLS is off.
   private let tls: TLSClientContext?
   /// Checks the hashes of bundles.
@@ -206,6 +208,43 @@ final class CoordinatorServer: @unchecked Sendable {
       return nil
     } catch {
       return Failure(error is BundleRefusal ? .notAuthorized : .malformed, "\(error)")
+    }
+  }
+
+  /// Checks that the active bundle has the list, and that it can hold the item, before the core hears of it.
+  func check(_ edit: EditList, by requester: String, _ session: SessionID, _ correlation: UInt64) {
+    // Whatever it is of: an item that was added under another bundle may be dropped.
+    guard edit.operation != .drop, let active = term?.core.state.rollout.active else {
+      return take(.request(session, correlation: correlation, .editList(edit, by: requester)))
+    }
+    if let declaredLists, declaredLists.bundle == active {
+      return apply(edit, of: declaredLists.lists, by: requester, session, correlation)
+    }
+    onStore { store throws(MetadataStoreError) in
+      try await store.value(of: .bundle(active))
+    } then: { contents in
+      guard let contents else { return self.stop("bundle \(active) is listed in the store and not there: restore the newest backup") }
+      self.threads.submit { _ in
+        let lists = Result { DeclaredLists(try BundleArchive(reading: contents)) }
+        self.loop.execute {
+          switch lists {
+          case .success(let lists):
+            self.declaredLists = (active, lists)
+            self.apply(edit, of: lists, by: requester, session, correlation)
+          case .failure(let error):
+            let failure = Failure(.internal, "the active bundle can't be read: \(error)")
+            self.links[session]?.send(.failure(failure), correlation: correlation)
+          }
+        }
+      }
+    }
+  }
+
+  private func apply(_ edit: EditList, of lists: DeclaredLists, by requester: String, _ session: SessionID, _ correlation: UInt64) {
+    if let problem = lists.problem(of: edit.item, in: edit.list) {
+      links[session]?.send(.failure(Failure(.notFound, problem)), correlation: correlation)
+    } else {
+      take(.request(session, correlation: correlation, .editList(edit, by: requester)))
     }
   }
 

@@ -5,10 +5,10 @@ enum Permissions {
   static func roles(for kind: FrameKind) -> Set<LinkIdentity.Role> {
     switch kind {
     case .join, .heartbeat, .healthReport, .isrProposal, .successionReport, .handOverReport, .transferRequest, .checkpointReport,
-      .recordsReport:
+      .recordsReport, .listItemsRequest:
       [.node]
     case .healthRequest: [.admin]
-    case .publishBundle, .startOperation, .operationsRequest, .abortOperation, .auditRequest: [.admin]
+    case .publishBundle, .startOperation, .operationsRequest, .abortOperation, .auditRequest, .editList, .listsRequest: [.admin]
     case .bundleRequest: [.node, .admin, .coordinator]
     case .backupRequest: [.admin, .coordinator]
     case .mapRequest, .watchMap, .statusRequest: [.node, .client, .admin, .coordinator]

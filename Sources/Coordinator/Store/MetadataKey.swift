@@ -13,6 +13,8 @@ public struct MetadataKey: Hashable, Comparable, Sendable, CustomStringConvertib
   static let nextPartition = MetadataKey("next-partition")
   static let nextTransfer = MetadataKey("next-transfer")
   static let restore = MetadataKey("restore")
+  static let listCounter = MetadataKey("list-counter")
+  static let listItemPrefix = "list-item/"
   static let nodePrefix = "node/"
   static let partitionPrefix = "partition/"
   static let operationPrefix = "operation/"
@@ -24,6 +26,10 @@ public struct MetadataKey: Hashable, Comparable, Sendable, CustomStringConvertib
   static func audit(_ number: UInt64) -> MetadataKey {
     let digits = String(number)
     return MetadataKey(auditPrefix + String(repeating: "0", count: max(0, 12 - digits.count)) + digits)
+  }
+  static func listItem(_ version: UInt64) -> MetadataKey {
+    let digits = String(version)
+    return MetadataKey(listItemPrefix + String(repeating: "0", count: max(0, 20 - digits.count)) + digits)
   }
   static func node(_ id: NodeID) -> MetadataKey { MetadataKey(nodePrefix + padded(id.rawValue)) }
   static func partition(_ id: PartitionID) -> MetadataKey { MetadataKey(partitionPrefix + padded(id.rawValue)) }

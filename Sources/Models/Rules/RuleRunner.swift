@@ -9,16 +9,46 @@ public final class RuleRunner {
   /// The scalar program of each rule; -1 for a boxed one.
   private let programs: [Int]
   private let tallies: UnsafeMutablePointer<RuleTally>
+  /// In the place of the bundle's lists, by these; empty where there are no hot items.
+  private let overlaid: [ObjectIdentifier: OverlaidList]
+  private var hot: HotLists?
+  private var hotChanges = 0
 
-  public init(_ book: Rulebook) {
+  public convenience init(_ book: Rulebook) { self.init(book, under: []) }
+
+  /// `lists`: those of the bundle, over which hot items may lie (`follow`).
+  init(_ book: Rulebook, under lists: [MemberList]) {
     self.book = book
     frame = ScalarFrame(book.scalars)
+    let overlaid = Dictionary(lists.map { (ObjectIdentifier($0), OverlaidList($0)) }, uniquingKeysWith: { first, _ in first })
+    self.overlaid = overlaid
+    if !lists.isEmpty { frame.replaceTables { Self.overlay($0, overlaid) } }
     programs = book.rules.indices.map { book.scalars.program(of: $0) ?? -1 }
     tallies = .allocate(capacity: max(1, book.rules.count))
     tallies.initialize(repeating: RuleTally(), count: max(1, book.rules.count))
   }
 
   deinit { tallies.deallocate() }
+
+  private static func overlay(_ table: any MemberTable, _ overlaid: [ObjectIdentifier: OverlaidList]) -> any MemberTable {
+    (table as? MemberList).flatMap { overlaid[ObjectIdentifier($0)] } ?? table
+  }
+
+  /// Rules go by these hot items from here on, until these have changed.
+  func follow(_ lists: HotLists) {
+    guard hot !== lists || hotChanges != lists.changes else { return }
+    hot = lists
+    hotChanges = lists.changes
+    for list in overlaid.values { list.hot = lists.table(list.list.name) }
+  }
+
+  /// What another has counted and nobody has taken yet.
+  func absorb(_ other: RuleRunner) {
+    other.takeTallies { rule, tally in
+      tallies[rule].held += tally.held
+      tallies[rule].failed += tally.failed
+    }
+  }
 
   /// What the rules have done since it was last asked, by their indices; those that did nothing are left out.
   public func takeTallies(_ body: (_ rule: Int, RuleTally) -> Void) {
@@ -89,7 +119,8 @@ public final class RuleRunner {
     let program = book.programs[index]
     do throws(EvaluationError) {
       let value = try program.evaluate(
-        inputs: program.inputs.map { name in book.inputIndices[name].flatMap { frame.value(ofInput: $0) } }, time: frame.time)
+        inputs: program.inputs.map { name in book.inputIndices[name].flatMap { frame.value(ofInput: $0) } }, time: frame.time,
+        replacing: overlaid.isEmpty ? nil : { [overlaid] in Self.overlay($0, overlaid) })
       guard case .bool(let holds) = value else { return .error(.noSuchOverload) }
       return holds ? .holds : .fails
     } catch {

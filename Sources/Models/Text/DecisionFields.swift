@@ -10,13 +10,15 @@ public struct DecisionFields: ~Escapable {
   public var eventTime: Int64
   public var decidedTime: Int64
   public var decision: Decision
+  /// Of the hot items of lists; 0 leaves it out.
+  public var listVersion: UInt64
   /// In the order of the writer's feature names; empty leaves features out. NaN is a missing value.
   public let features: Span<Double>
 
   @_lifetime(copy transactionID, copy card, copy features)
   public init(
     transactionID: RawSpan, card: RawSpan, partition: PartitionID, offset: Offset, eventTime: Int64,
-    decidedTime: Int64, decision: Decision, features: Span<Double> = Span()
+    decidedTime: Int64, decision: Decision, listVersion: UInt64 = 0, features: Span<Double> = Span()
   ) {
     self.transactionID = transactionID
     self.card = card
@@ -25,6 +27,7 @@ public struct DecisionFields: ~Escapable {
     self.eventTime = eventTime
     self.decidedTime = decidedTime
     self.decision = decision
+    self.listVersion = listVersion
     self.features = features
   }
 }

@@ -7,6 +7,7 @@ import Wire
 ///  "decided_time":"2026-11-21T07:00:00.131Z","verdict":"potential_fraud","action":"review","score":0.912000,
 ///  "reasons":["CARD_VELOCITY"],"flags":["degraded"],"bundle":"<32 hexadecimal digits>","features":{"name":1.5}}
 /// ```
+/// Behind `bundle` comes `"list_version":12`, once there have been hot items of lists.
 public struct DecisionText: Sendable {
   /// Header of the CSV form, with its line end. Reasons and flags are joined by `|`; features stand in NDJSON only.
   public static let csvHeader =
@@ -51,6 +52,7 @@ public struct DecisionText: Sendable {
     let card = fields.card
     let features = fields.features
     let decision = fields.decision
+    let listVersion = fields.listVersion
     out.appendText(bound: bound) { cursor in
       cursor.put("{\"transaction_id\":")
       cursor.put(quoted: id)
@@ -81,6 +83,10 @@ public struct DecisionText: Sendable {
       cursor.put(hexadecimal: bundle.high)
       cursor.put(hexadecimal: bundle.low)
       cursor.put(UInt8(ascii: "\""))
+      if listVersion > 0 {
+        cursor.put(",\"list_version\":")
+        cursor.put(decimal: listVersion)
+      }
       if featureCount > 0 {
         cursor.put(",\"features\":{")
         for i in 0..<featureCount {

@@ -6,7 +6,7 @@ extension WireWriter {
     write(id.low)
   }
 
-  mutating func write<Value: WireValue>(_ values: [Value]) {
+  public mutating func write<Value: WireValue>(_ values: [Value]) {
     write(UInt32(values.count))
     for value in values { value.write(to: &self) }
   }
@@ -38,7 +38,7 @@ extension WireReader {
 
   /// At most `limit` values of at least `itemSize` bytes each.
   @_lifetime(self: copy self)
-  mutating func read<Value: WireValue>(_: [Value].Type, itemSize: Int, limit: Int) throws(WireError) -> [Value] {
+  public mutating func read<Value: WireValue>(_: [Value].Type, itemSize: Int, limit: Int) throws(WireError) -> [Value] {
     let count = try readCount(itemSize: itemSize, limit: limit)
     var values: [Value] = []
     values.reserveCapacity(count)

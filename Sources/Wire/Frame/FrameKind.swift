@@ -80,4 +80,12 @@ public enum FrameKind: UInt16, Sendable, CaseIterable {
   case recordsReport = 105
   case backupRequest = 106
   case backupContent = 107
+
+  // Hot items of lists: the admin CLI and the coordinator; workers and the coordinator.
+  case editList = 112
+  case listEdited = 113
+  case listsRequest = 114
+  case lists = 115
+  case listItemsRequest = 116
+  case listItems = 117
 }

@@ -21,6 +21,7 @@ public struct PartitionImage: Sendable {
   public var foreign: [EntityFacts]
   public var home: HomeLedger
   public var accounts: EntityLedger
+  public var hot: HotItems
 
   public var hasEntities: Bool { entities != nil || !foreign.isEmpty }
 }
@@ -46,7 +47,7 @@ extension PartitionState {
       partition: partition, range: range, offset: applied, epochs: log.prefix(applied), loggedTime: loggedTime, sinkCursor: sinkCursor,
       bundles: bundles.map(\.id), prepared: prepared.map(\.id), joined: joined, dedup: dedup.image(), entities: facts,
       foreign: foreignFacts, home: home,
-      accounts: accounts)
+      accounts: accounts, hot: HotItems(hot))
   }
 
   private func number(of origin: [BundleID], _ joined: inout [[BundleID]]) -> Int {
@@ -90,7 +91,7 @@ extension PartitionState {
   /// What `digest()` says, from its parts.
   static func digest(
     dedup: UInt64, applied: Offset, loggedTime: Int64, entities: StateDigest?, bundles: [BundleID], prepared: [BundleID],
-    foreign: [EntityKind.Digest], home: HomeLedger, accounts: EntityLedger
+    foreign: [EntityKind.Digest], home: HomeLedger, accounts: EntityLedger, hot: UInt64
   ) -> UInt64 {
     var words: [UInt64] = [dedup, applied.rawValue, UInt64(bitPattern: loggedTime)]
     if let entities { words += [entities.high, entities.low] }
@@ -100,6 +101,7 @@ extension PartitionState {
     for table in foreign { words += [UInt64(table.kind.rawValue), table.digest.high, table.digest.low] }
     if !home.isEmpty { words.append(home.digest()) }
     if !accounts.isEmpty { words.append(accounts.digest()) }
+    if hot != 0 { words.append(hot) }
     return words.withUnsafeBytes { hash64($0, seed: 0) }
   }
 }

@@ -16,6 +16,8 @@ public struct SnapshotBlock: Equatable, Sendable {
     case entities = 3
     /// `HomeLedger`, then `EntityLedger`; where there is an exchange.
     case exchange = 4
+    /// `HotItems`, a part of them a block, by rising version; where lists have any.
+    case lists = 5
     /// `SnapshotManifest`; the last block.
     case manifest = 255
   }

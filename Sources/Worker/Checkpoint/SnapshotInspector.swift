@@ -104,6 +104,9 @@ public struct SnapshotInspector {
     case .entities:
       summary.entityBytes += contents.count
       return ""
+    case .lists:
+      guard let part = try? HotItems(reading: contents.span.bytes) else { return "" }
+      return "  \(part.items.count) hot items, at list version \(part.version)"
     default: return ""
     }
   }

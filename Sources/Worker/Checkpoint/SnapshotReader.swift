@@ -125,6 +125,7 @@ final class RestoringState {
     case .dedup: try takeDedup(contents)
     case .entities: try takeEntities(contents)
     case .exchange: try takeExchange(contents)
+    case .lists: try takeLists(contents)
     case .facts, .manifest: throw .unreadable("a block of kind \(kind) stands among the state's")
     }
   }
@@ -157,6 +158,18 @@ final class RestoringState {
       guard state.home.unfinished.allSatisfy({ Int($0.bundle) < state.bundles.count }) else {
         throw .invalid(at: 0, "an intake under a bundle that isn't named")
       }
+    } catch {
+      throw .unreadable("\(error)")
+    }
+  }
+
+  private func takeLists(_ contents: [UInt8]) throws(SnapshotError) {
+    do throws(WireError) {
+      let part = try HotItems(reading: contents.span.bytes)
+      guard part.version >= state.hot.version, state.hot.items.last?.version ?? 0 < part.items.first?.version ?? .max else {
+        throw .invalid(at: 0, "hot items are out of order")
+      }
+      state.hot.apply(part.items, version: part.version, replacing: false)
     } catch {
       throw .unreadable("\(error)")
     }

@@ -34,6 +34,7 @@ public struct SnapshotWriter: ~Copyable {
       if contents.count >= SnapshotBlock.contentsAim { try emit(flush(.dedup)) }
     }
     if !contents.isEmpty { try emit(flush(.dedup)) }
+    for part in image.hot.parts { try emit(block(.lists, part.encoded)) }
     guard !image.home.isEmpty || !image.accounts.isEmpty else { return }
     var out = WireWriter()
     image.home.write(to: &out)
@@ -70,7 +71,7 @@ public struct SnapshotWriter: ~Copyable {
     let digest = PartitionState.digest(
       dedup: dedupDigest, applied: image.offset, loggedTime: image.loggedTime, entities: entities?.stateDigest(), bundles: image.bundles,
       prepared: image.prepared, foreign: foreign.map { .init(kind: $0.kind, digest: $0.writer.stateDigest()) }, home: image.home,
-      accounts: image.accounts)
+      accounts: image.accounts, hot: image.hot.digest)
     return SnapshotHeader(
       cluster: cluster, partition: image.partition, range: image.range, offset: image.offset, epoch: image.epochs.last?.epoch ?? .none,
       bundle: image.bundles.last ?? .none, loggedTime: image.loggedTime, stateDigest: digest,

@@ -41,6 +41,8 @@ public struct LogRecord: Equatable, Sendable {
     case bundlePrepared = 11
     /// What has become known of transactions that stand before it (`Label`). Payload: a `LabelsRecord`.
     case labels = 12
+    /// Hot items of lists, by which decisions go from here on. Payload: a `ListItemsRecord`.
+    case listItems = 13
     /// Intake ends here: others take this partition's place (R12). Payload: a `Succession`.
     case seal = 15
     /// The coordinator has given the split or merge up; intake goes on. Payload: u32 operation.

@@ -76,6 +76,7 @@ extension PartitionState {
   }
 
   private func apply(_ late: borrowing LateDecisions, _ header: LogRecord) throws(WireError) {
+    try requireVersion(late.batch.listVersion)
     var ranges: [Range<Int>] = []
     try late.batch.locateTransactions(into: &ranges)
     for (row, range) in ranges.enumerated() {

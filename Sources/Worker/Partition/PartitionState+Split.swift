@@ -25,6 +25,7 @@ extension PartitionState {
     part.home = home
     part.bundles = bundles
     part.prepared = prepared
+    part.hot = hot.copy()
     part.loggedTime = loggedTime
     part.applied = Self.birthEnd
     return part
@@ -95,6 +96,8 @@ extension PartitionState {
     // The parents may have stood at different bundles.
     child.foreign.follow(child.sideBySide)
     child.accounts = EntityLedger.merged(accounts, other.accounts)
+    // Versions are of one sequence: the newer one has whatever the older one has.
+    child.hot = (hot.version >= other.hot.version ? hot : other.hot).copy()
     child.applied = Self.birthEnd
     child.advance(to: max(loggedTime, other.loggedTime))
     return child

@@ -32,6 +32,8 @@ public final class PartitionState {
   public internal(set) var sinkCursor = Offset.zero
   /// Intake has ended, for a split or a merge.
   var seal: Seal?
+  /// The hot items that lie over the lists of whichever bundle decides.
+  var hot = HotLists()
   let dedupHorizon: Int64
   private var scratch: [Double] = []
   private var rows: [Range<Int>] = []
@@ -121,6 +123,12 @@ public final class PartitionState {
       }
       guard let bundle = find(id) else { throw .bundleMissing(header.partition, id) }
       prepare(bundle)
+    case .listItems:
+      do throws(WireError) {
+        try apply(ListItemsRecord(reading: payload))
+      } catch {
+        throw .unreadable(header.partition, header.baseOffset, error.description)
+      }
     case .decided:
       do throws(WireError) {
         try apply(DecidedBatch(reading: payload, rowCount: header.count), header)
@@ -142,6 +150,7 @@ public final class PartitionState {
     guard let bundle, bundle.id == batch.bundle else {
       throw .invalid(at: 0, "decided under bundle \(batch.bundle), which isn't the active one")
     }
+    try requireVersion(batch.listVersion)
     rows.removeAll(keepingCapacity: true)
     try batch.locateTransactions(into: &rows)
     if scratch.count < bundle.features.count { scratch = [Double](repeating: 0, count: bundle.features.count) }
@@ -162,7 +171,8 @@ public final class PartitionState {
   public func digest() -> UInt64 {
     Self.digest(
       dedup: dedup.digest(), applied: applied, loggedTime: loggedTime, entities: entities?.digest(), bundles: bundles.map(\.id),
-      prepared: prepared.map(\.id), foreign: foreign.digests(), home: home, accounts: accounts)
+      prepared: prepared.map(\.id), foreign: foreign.digests(), home: home, accounts: accounts,
+      hot: hot.digest)
   }
 
   func setRestored(_ bundles: [Bundle], prepared: [Bundle], applied: Offset, loggedTime: Int64, sinkCursor: Offset) {

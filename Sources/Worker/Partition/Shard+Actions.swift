@@ -155,6 +155,7 @@ extension Shard {
   func followBundles(_ partition: Partition, now: Int64) {
     activateBundle(partition, now: now)
     if let candidateBundle { prepareBundle(partition, candidateBundle, now: now) }
+    followLists(partition, now: now)
   }
 
   /// X6: others may decide by the bundle before this partition does.

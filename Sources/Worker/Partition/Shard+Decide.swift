@@ -12,6 +12,8 @@ final class DecideWork {
   /// Cards whose state is brought near the processor together.
   var ahead: [KeyHash] = []
   var decider = Decider()
+  /// Of the runs whose partitions have hot items, by their rows in the call to the model.
+  var hot: [(rows: Range<Int>, lists: HotLists)] = []
 
   /// More cards at once would push each other out of the cache again.
   static let aheadMax = 32
@@ -37,6 +39,8 @@ final class DecideWork {
     var count: Int
     var transactionBytes: Int
     var loggedTime: Int64
+    /// Of the hot items that it is decided under.
+    var listVersion: UInt64
   }
 }
 
@@ -154,7 +158,9 @@ extension Shard {
     if count > 0 { state.advance(to: time) }
     if count > 0 {
       work.runs.append(
-        .init(partition: partition, bundle: bundle, first: first, count: count, transactionBytes: bytes, loggedTime: time))
+        .init(
+          partition: partition, bundle: bundle, first: first, count: count, transactionBytes: bytes, loggedTime: time,
+          listVersion: state.hot.version))
     } else if waitFor > partition.replica.commit {
       request.waiting += 1
       partition.wait(for: waitFor, requestID)
@@ -182,14 +188,19 @@ extension Shard {
       while end < work.runs.count, work.runs[end].bundle === bundle { end += 1 }
       let first = work.runs[start].first
       let count = work.runs[end - 1].first + work.runs[end - 1].count - first
+      if !work.hot.isEmpty { work.hot.removeAll(keepingCapacity: true) }
+      for run in work.runs[start..<end] where run.listVersion > 0 && !run.partition.state.hot.isEmpty {
+        work.hot.append((run.first - first..<run.first - first + run.count, run.partition.state.hot))
+      }
       work.matrix.withUnsafeBufferPointer { matrix in
         work.decider.decide(
           bundle, records: payload, record: { work.fresh[first + $0].range },
           matrix: UnsafeBufferPointer(rebasing: matrix[(first * stride)...]), rowCount: count, stride: stride,
-          flags: work.flags[first..<first + count], into: &work.decisions)
+          flags: work.flags[first..<first + count], hot: work.hot, into: &work.decisions)
       }
       start = end
     }
+    if !work.hot.isEmpty { work.hot.removeAll(keepingCapacity: true) }
   }
 
   private func log(_ run: DecideWork.Run, _ payload: RawSpan, stride: Int, request: Request, id: RequestID, now: Int64) {
@@ -215,7 +226,8 @@ extension Shard {
       request.waiting += 1
       partition.wait(for: base + run.count, id)
     }
-    let size = DecidedBatch.payloadSize(rowCount: run.count, transactionBytes: run.transactionBytes, featureCount: width)
+    let size = DecidedBatch.payloadSize(
+      rowCount: run.count, transactionBytes: run.transactionBytes, featureCount: width, listVersion: run.listVersion)
     append(partition, kind: .decided, count: run.count, payloadSize: size, loggedTime: run.loggedTime, now: now) { out in
       payload.withUnsafeBytes { write(run, $0, stride: stride, to: out) }
     }
@@ -227,8 +239,9 @@ extension Shard {
     out.storeBytes(of: run.bundle.id.low.littleEndian, toByteOffset: 8, as: UInt64.self)
     out.storeBytes(of: UInt32(run.transactionBytes).littleEndian, toByteOffset: 16, as: UInt32.self)
     out.storeBytes(of: UInt16(width).littleEndian, toByteOffset: 20, as: UInt16.self)
-    out.storeBytes(of: 0, toByteOffset: 22, as: UInt16.self)
-    var at = DecidedBatch.headerSize
+    out.storeBytes(of: run.listVersion == 0 ? 0 : UInt16(1).littleEndian, toByteOffset: 22, as: UInt16.self)
+    if run.listVersion > 0 { out.storeBytes(of: run.listVersion.littleEndian, toByteOffset: 24, as: UInt64.self) }
+    var at = DecidedBatch.headerSize(run.listVersion)
     for row in run.first..<run.first + run.count {
       let range = work.fresh[row].range
       (out.baseAddress! + at).copyMemory(from: payload.baseAddress! + range.lowerBound, byteCount: range.count)

@@ -114,7 +114,7 @@ extension Shard {
       records.withUnsafeBytes {
         work.decider.decide(
           bundle, records: $0, record: { ranges[$0] }, matrix: matrix, rowCount: rows.count, stride: width, flags: flags[...],
-          into: &decisions)
+          hot: state.hot.isEmpty ? [] : [(0..<rows.count, state.hot)], into: &decisions)
       }
     }
     state.advance(to: state.nextLoggedTime(now: now + wallOffset))
@@ -131,7 +131,8 @@ extension Shard {
     }
     log(partition, .decidedLater, now: now) { out in
       LateDecisions.writePrefix(rows.map { ($0.offset, $0.owed) }, to: &out)
-      DecidedBatch.write(bundle: bundle.id, transactions: records, decisions: decisions, features: matrix, to: &out)
+      DecidedBatch.write(
+        bundle: bundle.id, listVersion: state.hot.version, transactions: records, decisions: decisions, features: matrix, to: &out)
     }
   }
 

@@ -34,6 +34,8 @@ public final class Shard {
   var wantedBundle: BundleID?
   /// The one that is to decide next.
   var candidateBundle: BundleID?
+  /// The hot items of lists that this node knows of.
+  var lists = ListCatalogue()
   /// Who owns which keys in the whole cluster, by the map of this version (X).
   var routes: [ExchangeRoute] = []
   var routesVersion = MapVersion.none
@@ -309,6 +311,7 @@ public final class Shard {
       partition.replica.canFeed = canFeed(partition)
       partition.replica.tick(now: now, &actions)
       carryOut(on: partition, now: now)
+      followLists(partition, now: now)
     }
     tickExchanges(now: now)
   }

@@ -26,6 +26,8 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   private var candidate: BundleID?
   /// Workers with replicas of the same partitions, ascending: those that this one has to reach.
   private var companions: [NodeID] = []
+  private var lists = ListCatalogue()
+  private var isAskingLists = false
   private var lastComplaint = ""
   /// Where a coordinator that does not lead said that the leader is.
   private var hint: HostPort?
@@ -39,6 +41,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
     case proposal(ShardOutput.Proposal, WorkerLoop)
     case bundle(BundleID)
     case map
+    case lists
   }
 
   init(node: WorkerNode, loop: any EventLoop) {
@@ -91,6 +94,12 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
     }
   }
 
+  private func fetchLists() {
+    guard let link, link.isReady, isJoined, !isAskingLists else { return }
+    isAskingLists = true
+    link.send(ListItemsRequest(since: lists.version), correlation: ask(.lists))
+  }
+
   /// From any loop. A report that is lost is asked for again.
   func report(_ report: some ClusterMessage) {
     loop.execute {
@@ -137,7 +146,12 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
       case .joinAccepted: joined(try JoinAccepted(reading: payload))
       case .clusterMap: learned(try ClusterMap(reading: payload))
       case .heartbeatAccepted:
-        if try HeartbeatAccepted(reading: payload).map > version { fetchMap() }
+        let accepted = try HeartbeatAccepted(reading: payload)
+        if accepted.map > version { fetchMap() }
+        if accepted.lists > lists.version { fetchLists() }
+      case .listItems:
+        isAskingLists = false
+        if lists.take(try ListItems(reading: payload)) { node.learned(lists) }
       case .isrAnswer:
         let answer = try ISRAnswer(reading: payload)
         node.learned(answer.record)
@@ -168,6 +182,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
     let open = asked.values
     asked.removeAll()
     fetching.removeAll()
+    isAskingLists = false
     for case .proposal(let proposal, let source) in open { undelivered(proposal, source) }
     guard !isClosed else { return }
     if let reason { complain("coordinator not reached", "\(reason)") }
@@ -225,6 +240,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
       fetching.remove(id)
       bundleProblem = failure.message
     case .map: break
+    case .lists: isAskingLists = false
     case nil:
       // A heartbeat of a worker that the coordinator takes for gone: join again.
       complain("heartbeat refused", failure.message)

@@ -171,7 +171,7 @@ struct DecisionLines {
       let isAlert = decision.verdict == .potentialFraud
       let plain = DecisionFields(
         transactionID: transaction.id, card: transaction.card, partition: header.partition, offset: offset(row),
-        eventTime: transaction.eventTime, decidedTime: header.loggedTime, decision: decision)
+        eventTime: transaction.eventTime, decidedTime: header.loggedTime, decision: decision, listVersion: batch.listVersion)
       if !withFeatures { text.appendJSON(plain, to: &decisions) }
       guard withFeatures || isAlert else { continue }
       features.removeAll(keepingCapacity: true)
@@ -180,7 +180,8 @@ struct DecisionLines {
       }
       let full = DecisionFields(
         transactionID: transaction.id, card: transaction.card, partition: header.partition, offset: offset(row),
-        eventTime: transaction.eventTime, decidedTime: header.loggedTime, decision: decision, features: features.span)
+        eventTime: transaction.eventTime, decidedTime: header.loggedTime, decision: decision, listVersion: batch.listVersion,
+        features: features.span)
       if withFeatures { text.appendJSON(full, to: &decisions) }
       guard isAlert else { continue }
       text.appendJSON(full, to: &alerts)

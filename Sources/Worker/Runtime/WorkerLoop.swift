@@ -330,6 +330,11 @@ final class WorkerLoop: @unchecked Sendable {
     drain()
   }
 
+  func learned(_ lists: ListCatalogue) {
+    shard.learned(lists, now: now())
+    drain()
+  }
+
   func linkChanged(to peer: NodeID) {
     shard.linkChanged(to: peer)
     tick()

@@ -166,6 +166,11 @@ final class WorkerNode: @unchecked Sendable {
     for loop in loops { loop.eventLoop.execute { loop.learned(map) } }
   }
 
+  /// Newer hot items of lists.
+  func learned(_ lists: ListCatalogue) {
+    for loop in loops { loop.eventLoop.execute { loop.learned(lists) } }
+  }
+
   /// One partition's newer record, ahead of the map that will bring it.
   func learned(_ record: PartitionRecord) {
     let loop = loops[loopIndex(of: record.id)]

@@ -17,7 +17,13 @@ struct MetadataPage: Equatable, Sendable {
 
   /// How many pages the keys under a prefix are spread over. The sum, with keys that have a page of their own, must stay
   /// below `EtcdLimit.operations`.
-  static func count(prefix: Substring) -> UInt64 { prefix == MetadataKey.partitionPrefix ? 64 : 8 }
+  static func count(prefix: Substring) -> UInt64 {
+    switch String(prefix) {
+    case MetadataKey.partitionPrefix: 64
+    case MetadataKey.listItemPrefix: 16
+    default: 8
+    }
+  }
 
   /// The page that holds `key`: `partition/07`, or the key itself where no number ends it.
   static func name(of key: MetadataKey) -> String {

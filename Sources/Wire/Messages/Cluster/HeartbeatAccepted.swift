@@ -5,10 +5,21 @@ public struct HeartbeatAccepted: ClusterMessage {
 
   /// The newest map; a worker that has an older one and no push under way asks by `MapRequest`.
   public var map: MapVersion
+  /// Of the hot items of lists; a worker that has an older one asks by `ListItemsRequest`. 0 where there never were any, and then left out.
+  public var lists: UInt64
 
-  public init(map: MapVersion) { self.map = map }
+  public init(map: MapVersion, lists: UInt64 = 0) {
+    self.map = map
+    self.lists = lists
+  }
 
-  public func write(to out: inout WireWriter) { out.write(map.rawValue) }
+  public func write(to out: inout WireWriter) {
+    out.write(map.rawValue)
+    if lists > 0 { out.write(lists) }
+  }
 
-  public init(from reader: inout WireReader) throws(WireError) { map = MapVersion(try reader.read(UInt64.self)) }
+  public init(from reader: inout WireReader) throws(WireError) {
+    map = MapVersion(try reader.read(UInt64.self))
+    lists = reader.remaining > 0 ? try reader.read(UInt64.self) : 0
+  }
 }
