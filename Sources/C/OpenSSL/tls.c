@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -26,6 +27,10 @@ struct assay_tls {
   char error[256];
   int is_refused;
 };
+
+// At exit libcrypto would free its locks while event loops still close their connections: a program that had done its work was seen to end
+// with SIGSEGV. The kernel takes the memory back. First call of the library, or it has no effect (OPENSSL_init_crypto(3)).
+__attribute__((constructor)) static void keep_until_the_end(void) { OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL); }
 
 #pragma mark The BIO over lent memory
 
