@@ -281,4 +281,20 @@ import Wire
     }
     #expect(isKnown(Self.a) && !isKnown(Self.c))
   }
+
+  @Test func `a forced copy that applies what had not committed keeps no offset of the old log (R6)`() throws {
+    let log = Self.busy()
+    // Everything from the late decision on had not committed: decisions and contributions.
+    let cut = try #require(log.records.firstIndex { $0.0.kind == .decidedLater })
+    let state = PartitionState(dedupHorizon: ShardRig.horizon)
+    for (header, bytes) in log.records[..<cut] { try bytes.withUnsafeBytes { try state.apply(header, $0) { log.find($0) } } }
+    let held = log.records[cut...].map { header, bytes in
+      HeldRecord(chunk: RecordChunk(records: bytes), range: 0..<bytes.count, header: header)
+    }
+    let forced = try state.forcedPart(ExchangeRig.everything, applying: held) { log.find($0) }
+    #expect(forced.decidedEnd == .zero, "its first snapshot could be fed to nobody")
+    let kept = forced.accounts.accounts.values.flatMap(\.kept)
+    #expect(!kept.isEmpty && kept.allSatisfy { $0.end == .zero }, "replies would wait for an offset of another log")
+    #expect(forced.accounts.digest() == log.state.accounts.digest())
+  }
 }

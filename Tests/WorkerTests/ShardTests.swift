@@ -60,6 +60,25 @@ import Wire
     #expect(late.outcomes[0].rejection?.reason == .retryBeforeHorizon)
   }
 
+  @Test func `after a rest what is decided is known for as long as its retries are taken`() throws {
+    var rig = try ShardRig()
+    rig.lead()
+    _ = try rig.answer([ShardRig.transaction("a")])
+    // Eight hours in which only the clock goes on.
+    for _ in 0..<100 {
+      rig.now += PartitionState.restMax + 1
+      rig.shard.logSinkCursors(now: rig.now) { _ in .zero }
+      rig.sync()
+    }
+    let (sent, transaction) = (rig.now, ShardRig.transaction("late", at: rig.now))
+    #expect(try rig.answer([transaction]).outcomes[0].status == .decided)
+    for number in 0..<100 {
+      rig.now += 10
+      #expect(try rig.answer([ShardRig.transaction("x\(number)", at: rig.now)]).outcomes[0].status == .decided)
+    }
+    #expect(try rig.answer([transaction], firstSent: sent).outcomes[0].status == .duplicate)
+  }
+
   @Test func `rows of a partition that is led elsewhere are to be sent again, the others are decided`() throws {
     var rig = try ShardRig(partitions: 2)
     let other = Member(node: NodeID(2), storage: StorageID(high: 1, low: 2), incarnation: Incarnation(1))

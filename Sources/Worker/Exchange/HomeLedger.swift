@@ -21,7 +21,7 @@ public struct HomeLedger: Sendable {
   }
 
   /// Where a primary refuses intake.
-  public static let bytesMax = 64 << 20
+  public static let bytesMax = 32 << 20
 
   public struct Intake: Equatable, Sendable {
     public let offset: Offset

@@ -57,7 +57,8 @@ extension Partition {
         bytesSince = 0
         lastAt = header.loggedTime
         isWanted = false
-      } else {
+      } else if header.kind != .sinkCursor {
+        // Where the sinks are, and that time has passed, is no state worth a snapshot.
         bytesSince += header.length
       }
       if header.kind.hasDecisions { lastDecidedEnd = header.endOffset }

@@ -53,6 +53,9 @@ extension PartitionState {
     part.seal = nil
     part.sinkCursor = .zero
     part.applied = Self.birthEnd
+    // Its log is another: offsets of the old one mean nothing there, and would be waited for.
+    part.decidedEnd = .zero
+    part.accounts = part.accounts.part(range)
     return part
   }
 

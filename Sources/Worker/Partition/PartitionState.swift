@@ -7,6 +7,9 @@ public final class PartitionState {
   /// Logged time never jumps ahead by more than this from one record to the next, so that a clock set wrong can't empty
   /// the dedup table.
   static let loggedTimeJumpMax: Int64 = 600_000
+  /// Logged time of a partition that serves is at most this much behind, also at rest: less than a jump, so that what comes next has its
+  /// own time.
+  static let restMax: Int64 = 300_000
   /// Entries of the dedup table are kept this much longer than a retry is taken, for clients' clocks that run ahead.
   static let clockSkewAllowed: Int64 = 10_000
 

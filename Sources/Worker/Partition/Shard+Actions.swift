@@ -136,18 +136,33 @@ extension Shard {
       partition.delivered = cursor(partition.id)
       guard partition.pause == nil else { continue }
       logSinkCursor(partition, now: now, delivered: cursor(partition.id))
+      keepTime(partition, now: now)
     }
+  }
+
+  /// Logged time passes in a partition at rest, too. It moves by bounded steps: far behind, the first transactions after a rest would be
+  /// logged as older than they are, and be forgotten while their retries are still taken (a retry would be decided again).
+  private func keepTime(_ partition: Partition, now: Int64) {
+    let state = partition.state
+    guard partition.replica.isServing, state.seal == nil, state.loggedTime != .min,
+      now + wallOffset - state.loggedTime > PartitionState.restMax
+    else { return }
+    appendSinkCursor(partition, state.sinkCursor, now: now)
   }
 
   func logSinkCursor(_ partition: Partition, now: Int64, delivered: Offset) {
     guard partition.replica.isServing, let record = partition.replica.record, record.replicas.count > 1 else { return }
     let reached = planted(.cursorAheadOfSinks) ? partition.replica.commit : min(delivered, partition.replica.commit)
     guard reached > partition.state.sinkCursor else { return }
+    appendSinkCursor(partition, reached, now: now)
+  }
+
+  private func appendSinkCursor(_ partition: Partition, _ cursor: Offset, now: Int64) {
     let time = partition.state.nextLoggedTime(now: now + wallOffset)
     partition.state.advance(to: time)
-    partition.state.sinkCursor = reached
+    partition.state.sinkCursor = cursor
     append(partition, kind: .sinkCursor, count: 1, payloadSize: 8, loggedTime: time, now: now) {
-      $0.storeBytes(of: reached.rawValue.littleEndian, as: UInt64.self)
+      $0.storeBytes(of: cursor.rawValue.littleEndian, as: UInt64.self)
     }
   }
 

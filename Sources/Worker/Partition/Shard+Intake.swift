@@ -80,13 +80,25 @@ extension Shard {
 
   // MARK: The second round
 
-  /// Decides intakes and logs it, an entry for each bundle that they were taken in under.
+  /// Of one entry with late decisions: far below what a frame takes, so that a burst behind a long wait can be replicated.
+  private static let lateRowsMax = 4_096
+  private static let lateBytesMax = 4 << 20
+
+  /// Decides intakes and logs it, in an entry or more for each bundle that they were taken in under.
   func decideLater(_ rows: [ReadyIntake], _ partition: Partition, _ exchange: PartitionExchange, now: Int64) {
     var start = 0
     while start < rows.count {
       guard let bundle = partition.state.home.intake(rows[start].offset)?.bundle else { preconditionFailure("it is open") }
-      var end = start + 1
-      while end < rows.count, partition.state.home.intake(rows[end].offset)?.bundle == bundle { end += 1 }
+      let rowBytes = 8 * partition.state.bundles[Int(bundle)].features.count + 64
+      var end = start
+      var bytes = 0
+      while end < rows.count, end - start < Self.lateRowsMax, let intake = partition.state.home.intake(rows[end].offset),
+        intake.bundle == bundle
+      {
+        bytes += intake.transaction.count + rowBytes
+        guard end == start || bytes <= Self.lateBytesMax else { break }
+        end += 1
+      }
       decideLater(rows[start..<end], under: partition.state.bundles[Int(bundle)], partition, exchange, now: now)
       start = end
     }
