@@ -19,7 +19,9 @@ extension Golden {
       for value in [0, 1, 0x7F, 0xFF] as [UInt8] {
         var changed = bytes
         changed[position] = value
-        if let read = try? Message(reading: changed.span.bytes) { #expect(read.encoded == changed, "\(name): byte \(position) is \(value)") }
+        if let read = try? Message(reading: changed.span.bytes) {
+          #expect(read.encoded == changed, "\(name): byte \(position) is \(value)")
+        }
       }
     }
   }

@@ -170,7 +170,8 @@ import Wire
     var table = DedupTable()
     func insert(_ number: Int) {
       table.insert(
-        key(number), content: 1, partition: PartitionID(7), offset: Offset(UInt64(number)), decision: DedupTableTests.decision(0), bundle: 0,
+        key(number), content: 1, partition: PartitionID(7), offset: Offset(UInt64(number)), decision: DedupTableTests.decision(0),
+        bundle: 0,
         loggedTime: Int64(number))
     }
     for number in 0..<6_000 { insert(number) }
