@@ -18,6 +18,8 @@ public struct SnapshotBlock: Equatable, Sendable {
     case exchange = 4
     /// `HotItems`, a part of them a block, by rising version; where lists have any.
     case lists = 5
+    /// `ListVersionsPart` of the dedup entries, behind them; where any was decided under hot items.
+    case listVersions = 6
     /// `SnapshotManifest`; the last block.
     case manifest = 255
   }
