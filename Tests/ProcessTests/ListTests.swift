@@ -41,14 +41,18 @@ import Testing
         + ["remove", "drop"].enumerated().map {
           #"{"version":\#($0 + 2),"list":"blocked_networks","item":"198.51.100.20","operation":"\#($1)","time":"\#(time)"}"#
         }, "items.ndjson")
-    func declines(_ arguments: String...) throws -> Int? {
-      let result = try AssayBinary.run(["backtest", "--bundle", bundle, "--input", all] + arguments)
+    func declines(_ input: String, _ arguments: String...) throws -> Int? {
+      let result = try AssayBinary.run(["backtest", "--bundle", bundle, "--input", input] + arguments)
       #expect(result.status == 0, "\(result.output)\(result.errors)")
       let row = result.output.split(separator: "\n").first { $0.hasPrefix("  decline ") }
       return row.flatMap { $0.split(separator: " ").dropFirst().first.flatMap { Int($0) } }
     }
-    #expect(try declines("--list-items", edits, "--decisions", decided) == declined, "of \(decisions.count)")
-    #expect(try declines() != declined, "without the items other payments are declined")
+    #expect(try declines(all, "--list-items", edits, "--decisions", decided) == declined, "of \(decisions.count)")
+    // Those from the network that was added: none is declined by the bundle's list alone, all but the first by the edits' times.
+    let attacked = try write(payments.filter { $0.contains("192.0.2.9") }, "attacked.ndjson")
+    #expect(try declines(attacked) == 0)
+    let late = try declines(attacked, "--list-items", edits)
+    #expect(late ?? 0 > 0 && late ?? 0 < payments.count, "\(String(describing: late))")
     let bad = try AssayBinary.run(
       ["backtest", "--bundle", bundle, "--input", all, "--list-items", try write(shown + ["{}"], "bad.ndjson")])
     #expect(bad.status != 0 && bad.errors.contains("bad.ndjson:2 is no edit of a list"), "\(bad)")
