@@ -12,7 +12,8 @@ import Testing
     .enabled(if: python != nil, "there is no Python with pandas: install Debian's python3-pandas, or set ASSAY_PYTHON"))
   func windows() throws {
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../ops/parity/compare-windows").path
-    let result = try AssayBinary.run([script, AssayBinary.path], program: Self.python!)
+    let events = ProcessInfo.processInfo.environment["ASSAY_PANDAS_EVENTS"] ?? "1000000"
+    let result = try AssayBinary.run([script, AssayBinary.path, "--events", events], program: Self.python!)
     print(result.output)
     #expect(result.status == 0, "\(result.output)\(result.errors)")
     #expect(!result.output.contains("WRONG") && result.output.contains("terminal: "), "\(result.output)")

@@ -10,6 +10,7 @@ import Testing
 
   @Test func `the exchange's settings have their defaults and their bounds`() throws {
     #expect(try Self.parse("").exchange == ExchangeOptions())
+    #expect(try Self.parse("http_deadline: 250ms\n").httpDeadlines.standard == 250)
     let set = try Self.parse("entity_deadline: 30ms\nexchange_window: 1024\n").exchange
     #expect(set.deadline == 30 && set.window == 1_024)
     for (line, why) in [

@@ -90,7 +90,8 @@ public struct HomeExchange: Sendable {
   /// Something is undecided, or its decision has not committed.
   public var hasOpen: Bool { !open.isEmpty }
 
-  public var openCount: Int { open.count }
+  /// Payments that wait for answers or the deadline.
+  public var openCount: Int { open.count { $0.phase == .waiting } }
 
   /// What has been counted since the last call.
   public mutating func takeCounts() -> ExchangeCounts {

@@ -39,7 +39,7 @@ extension Shard {
     public var dedupEntries = 0
     public var stateBytes = 0
     public var entityBytes = 0
-    /// Payments that wait for other partitions, or whose decision has not committed.
+    /// Payments that wait for other partitions.
     public var openIntakes = 0
     /// Those, and what was decided and is still owed to another partition; labels, too.
     public var owedIntakes = 0

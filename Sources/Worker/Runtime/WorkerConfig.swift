@@ -85,12 +85,12 @@ public struct WorkerConfig: Sendable {
     zone = try keys["zone"]?.text(lengthMax: 63) ?? ""
     tls = try Self.tlsFiles(try keys.required("tls"))
     httpTLS = try keys["http_tls"].map(Self.onOff) ?? true
-    let longest = Int(try keys["http_deadline_max"]?.duration(in: 1...600_000) ?? Int64(httpDeadlines.longest))
-    let standard = Int(try keys["http_deadline"]?.duration(in: 1...Int64(longest)) ?? Int64(min(httpDeadlines.standard, longest)))
+    let longest = Int(try keys["http_deadline_max"]?.duration(in: 1...600_000, isFine: true) ?? Int64(httpDeadlines.longest))
+    let standard = Int(try keys["http_deadline"]?.duration(in: 1...Int64(longest), isFine: true) ?? Int64(min(httpDeadlines.standard, longest)))
     httpDeadlines = HTTPDeadlines(standard: standard, longest: longest)
     loops = Int(try keys["loops"]?.integer(in: 1...64) ?? 1)
     dedupHorizon = try keys["dedup_horizon"]?.duration(in: 60_000...2_592_000_000) ?? dedupHorizon
-    exchange.deadline = try keys["entity_deadline"]?.duration(in: ExchangeOptions.deadlines) ?? exchange.deadline
+    exchange.deadline = try keys["entity_deadline"]?.duration(in: ExchangeOptions.deadlines, isFine: true) ?? exchange.deadline
     exchange.window = Int(try keys["exchange_window"]?.integer(in: ExchangeOptions.windows) ?? Int64(exchange.window))
     requestsMax = Int(try keys["requests_max"]?.integer(in: 1...1_000_000) ?? 4_096)
     segmentBytes = Int(try keys["segment_mb"]?.integer(in: 16...1_024) ?? 64) << 20

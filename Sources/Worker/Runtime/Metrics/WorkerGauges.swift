@@ -52,7 +52,7 @@ public struct WorkerGauges: Sendable {
     }
     registry.gauge("assay_entities", "Entities with history, over all partitions held.") { Double(gauges.entities()) }
     registry.gauge("assay_state_bytes", "Memory of the state of all partitions held.") { Double(gauges.stateBytes()) }
-    registry.gauge("assay_exchange_open_payments", "Payments that wait for other partitions, or for their decision's commit.") {
+    registry.gauge("assay_exchange_open_payments", "Payments that wait for other partitions.") {
       Double(gauges.exchange().open)
     }
     registry.gauge(
