@@ -60,7 +60,9 @@ struct BundleTestRunTests {
       ])
   }
 
-  private static let risk = "version: 1\nfeatures:\n  - {name: frauds_30d, aggregate: fraud_count, window: 30d}\n  - {name: merchant_share_30d, entity: merchant, aggregate: fraud_share, window: 30d}\n"
+  private static let risk =
+    "version: 1\nfeatures:\n  - {name: frauds_30d, aggregate: fraud_count, window: 30d}\n"
+    + "  - {name: merchant_share_30d, entity: merchant, aggregate: fraud_share, window: 30d}\n"
 
   static func labelled(_ steps: [String]) throws -> [DefinitionError] {
     let tests = "version: 1\ntests:\n  - name: labels\n    steps:\n" + steps.map { "      - \($0)\n" }.joined()
@@ -87,7 +89,8 @@ struct BundleTestRunTests {
 
   @Test func aLabelThatNobodyTakesFails() throws {
     let label = "label: {transaction_id: t1, label: fraud}"
-    let kept = try Self.run("version: 1\ntests:\n  - name: none\n    steps:\n      - transaction: \(Self.transaction("t1"))\n      - \(label)\n")
+    let kept = try Self.run(
+      "version: 1\ntests:\n  - name: none\n    steps:\n      - transaction: \(Self.transaction("t1"))\n      - \(label)\n")
     #expect(kept[0].failures.map(\.description).first?.hasSuffix("no feature asks for labels: none are kept") == true && kept[0].steps == 1)
     for (step, why) in [
       (label, "no step before is a transaction of this id"), ("{label: {transaction_id: t1, label: bad}}", "'bad' is not a known label"),

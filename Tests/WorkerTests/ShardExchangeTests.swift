@@ -104,7 +104,8 @@ import Wire
     rig.settle()
     rig.tick(after: 1)
     let counts = rig.shard.exchangeCounts
-    #expect(counts.sent == 2 && counts.sentAgain >= 4 && counts.answered == 2 && counts.answeredLate == 2 && counts.heldBack == 0, "\(counts)")
+    #expect(
+      counts.sent == 2 && counts.sentAgain >= 4 && counts.answered == 2 && counts.answeredLate == 2 && counts.heldBack == 0, "\(counts)")
     #expect(rig.shard.totals.openIntakes == 0)
 
     var full = try Rig()

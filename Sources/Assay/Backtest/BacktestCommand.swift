@@ -22,8 +22,7 @@ struct BacktestCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Labels (transaction_id,label[,label_version][,known_at]).", valueName: "L.csv")) var labels: String?
   @Option(help: ArgumentHelp("The bundle to compare with, such as the one that decides now.", valueName: "B2")) var against: String?
   @Option(help: ArgumentHelp("Edits of lists' hot items, JSON lines.", valueName: "I.ndjson")) var listItems: String?
-  @Option(help: ArgumentHelp("The cluster's decisions, by which list version each was made.", valueName: "D.ndjson")) var decisions:
-    String?
+  @Option(help: ArgumentHelp("The cluster's decisions, by which list version each was made.", valueName: "D.ndjson")) var decisions: String?
   @Option(help: ArgumentHelp("Transactions, from the beginning, that only fill the windows.", valueName: "N")) var skip = 0
 
   func validate() throws {

@@ -78,7 +78,10 @@ final class ListHistory: Sendable {
     var edits: [(item: ListItem, time: Int64)] = []
     try Self.forEachLine(of: items) { line, number in
       guard let edit = try? decoder.decode(ListEditLine.self, from: line).edit else {
-        throw OneLine("\(items):\(number) is no edit of a list: one has version, list, item, operation and time, as 'assay list show --json' writes them")
+        throw OneLine(
+          "\(items):\(number) is no edit of a list: one has version, list, item, operation and time, as 'assay list show --json' "
+            + "writes them"
+        )
       }
       edits.append(edit)
     }

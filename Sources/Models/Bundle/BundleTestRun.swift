@@ -36,7 +36,8 @@ public enum BundleTestRun {
   private static func refusal(of label: Label, _ standing: LabelStanding) -> String? {
     switch standing {
     case .notKept: "no feature asks for labels: none are kept"
-    case .unknown, .contradicted: "the card's history does not have the transaction: it was too late for it, or no feature looks back so far"
+    case .unknown, .contradicted:
+      "the card's history does not have the transaction: it was too late for it, or no feature looks back so far"
     case .known(let earlier):
       if let earlier, earlier.version >= label.version {
         "the transaction has a label of version \(earlier.version): give this one a higher label_version"

@@ -1,4 +1,5 @@
-/// Durations as they stand in definitions: a whole number and one unit, `30s`, `5m`, `24h`, `90d`; deadlines in configurations also `250ms`.
+/// Durations as they stand in definitions: a whole number and one unit, `30s`, `5m`, `24h`, `90d`; deadlines of configurations also
+/// `250ms`.
 public enum DurationText {
   /// Milliseconds; nil for any other text and for more than 100,000 days. `isFine` takes the unit ms, too.
   public static func milliseconds(_ text: String, isFine: Bool = false) -> Int64? {

@@ -107,7 +107,8 @@ extension Shard {
     let epoch = partition.replica.primaryEpoch!
     let exchange = PartitionExchange(
       home: HomeExchange(
-        partition: partition.id, epoch: epoch, me: me, deadline: exchangeOptions.deadline, window: exchangeOptions.window, ledger: partition.state.home,
+        partition: partition.id, epoch: epoch, me: me, deadline: exchangeOptions.deadline, window: exchangeOptions.window,
+        ledger: partition.state.home,
         bundles: partition.state.bundles.map(\.id), commit: partition.replica.commit, routes: routes, now: now),
       entities: EntityExchange(partition: partition.id, range: partition.range, epoch: epoch, me: me))
     partition.exchange = exchange

@@ -61,7 +61,8 @@ public struct WorkerConfig: Sendable {
   static let keys = [
     "name", "data", "listen", "http", "coordinators", "advertise", "advertise_http", "zone", "tls", "http_tls",
     "http_deadline", "http_deadline_max", "loops",
-    "dedup_horizon", "entity_deadline", "exchange_window", "requests_max", "segment_mb", "checkpoint_mb", "checkpoint_every", "transfer_mb", "reserve_mb",
+    "dedup_horizon", "entity_deadline", "exchange_window", "requests_max", "segment_mb", "checkpoint_mb", "checkpoint_every", "transfer_mb",
+    "reserve_mb",
     "decisions_with_features",
     "outbox_roll", "outbox_keep_mb", "trusted_bundle_keys",
     "log_level",
@@ -86,7 +87,8 @@ public struct WorkerConfig: Sendable {
     tls = try Self.tlsFiles(try keys.required("tls"))
     httpTLS = try keys["http_tls"].map(Self.onOff) ?? true
     let longest = Int(try keys["http_deadline_max"]?.duration(in: 1...600_000, isFine: true) ?? Int64(httpDeadlines.longest))
-    let standard = Int(try keys["http_deadline"]?.duration(in: 1...Int64(longest), isFine: true) ?? Int64(min(httpDeadlines.standard, longest)))
+    let standard = Int(
+      try keys["http_deadline"]?.duration(in: 1...Int64(longest), isFine: true) ?? Int64(min(httpDeadlines.standard, longest)))
     httpDeadlines = HTTPDeadlines(standard: standard, longest: longest)
     loops = Int(try keys["loops"]?.integer(in: 1...64) ?? 1)
     dedupHorizon = try keys["dedup_horizon"]?.duration(in: 60_000...2_592_000_000) ?? dedupHorizon
