@@ -23,6 +23,7 @@ import Wire
         outcome.bundle = UInt8.random(in: 0..<UInt8(all.bundles.count), using: &generator)
         outcome.decision = Decision(
           score: 0.25, action: .review, verdict: .potentialFraud, flags: [.late], reasons: SIMD4(1, 0, .max, .max))
+        outcome.listVersion = Bool.random(using: &generator) ? 0 : generator.next() | 1
         outcome.features = withFeatures ? [1, -2.5, .infinity] : []
       case .rejected: outcome.rejection = Rejection(.tooLarge, field: "f", "why")
       case .retry: outcome.failure = .fenced
@@ -53,6 +54,7 @@ import Wire
       outcome.offset = row.offset
       outcome.decision = row.decision
       outcome.bundle = UInt8(row.bundle)
+      outcome.listVersion = row.listVersion
       outcome.rejection = row.rejection
       outcome.failure = row.failure
       for at in stride(from: 0, to: row.features.byteCount, by: 8) {

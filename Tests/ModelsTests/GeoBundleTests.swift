@@ -160,5 +160,6 @@ struct GeoBundleTests {
     }
     let lines = BundleDifference(try loaded(a), try loaded(b)).lines
     #expect(lines == ["~ geo table city: built 2026-01-05T00:00:00.000Z -> 2026-01-06T00:00:00.000Z"])
+    #expect(BundleID(contents: a.encode()) != BundleID(contents: b.encode()), "the bundle that a decision names is the tables' version")
   }
 }

@@ -50,8 +50,13 @@ import Wire
     #expect(
       String(decoding: out, as: UTF8.self)
         == "\"t,\"\"1\",0,0,c,1970-01-01T00:00:00.000Z,1970-01-01T00:00:00.001Z,clear,approve,0.000000,"
-        + "VELOCITY|AMOUNT,warming|late,0123456789abcdef000000000000000f\n")
-    #expect(DecisionText.csvHeader.split(separator: ",").count == 12)
+        + "VELOCITY|AMOUNT,warming|late,0123456789abcdef000000000000000f,\n")
+    #expect(DecisionText.csvHeader.split(separator: ",").count == 13)
+    let listed = DecisionFields(
+      transactionID: id.span.bytes, card: card.span.bytes, partition: PartitionID(0), offset: .zero, eventTime: 0, decidedTime: 1,
+      decision: fields.decision, listVersion: 12)
+    writer.appendCSV(listed, to: &out)
+    #expect(String(decoding: out, as: UTF8.self).hasSuffix(",0123456789abcdef000000000000000f,12\n"))
   }
 
   @Test(

@@ -60,6 +60,14 @@ import Testing
     let list = try run(cluster, "list", "add", "blocked_network", "192.0.2.1", "--reason", "r", fails: true)
     #expect(list.contains("Did you mean 'blocked_networks'?"), "\(list)")
     // Both versions stand in the decision's line.
+    #expect(try number("list_version", of: pay(cluster, "answered", from: "192.0.2.9")) == 3)
+    // Retries are answered with the version of then.
+    let again = "\(cluster.directory)/again.ndjson"
+    for (id, version) in [("listed", nil), ("again-1", ",\"list_version\":2"), ("answered", ",\"list_version\":3")] {
+      _ = try run(cluster, "submit", "\(cluster.directory)/\(id).ndjson", "--decisions", again, "--again")
+      let line = try #require(try lines(of: again).first)
+      #expect(version.map { line.contains($0) } ?? !line.contains("list_version"), "\(id): \(line)")
+    }
     let isNamed = try eventually(within: 30) {
       try cluster.decisionsInFiles().values.joined().contains { $0.contains("\"list_version\":3") }
     }

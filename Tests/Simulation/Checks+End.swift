@@ -71,11 +71,12 @@ extension Checks {
 
   /// Every answer that a client was given stands in the committed history, once.
   private func checkAnswers(_ cluster: Cluster) {
-    var places: [[UInt8]: (PartitionID, Offset)] = [:]
+    var places: [[UInt8]: (PartitionID, Offset, listVersion: UInt64)] = [:]
     for history in histories.values.sorted(by: { $0.id < $1.id }) {
       for entry in history.entries where entry.header.kind.hasDecisions {
+        let version = Self.listVersion(entry)
         for (offset, record) in Self.transactions(entry) {
-          let place = (history.id, offset)
+          let place = (history.id, offset, version)
           if let other = places[record] {
             return cluster.world.fail("one transaction is decided twice: at \(other) and at \(place)")
           }
@@ -89,9 +90,9 @@ extension Checks {
           if row.isTooLate { continue }
           return cluster.world.fail("\(client.process.name)'s transaction \(tag) has no answer")
         }
-        guard let place = places[row.record], place == (answer.partition, answer.offset) else {
+        guard let place = places[row.record], place == (answer.partition, answer.offset, answer.listVersion) else {
           return cluster.world.fail(
-            "\(client.process.name)'s transaction \(tag) was answered with \(answer.partition) \(answer.offset), and is "
+            "\(client.process.name)'s transaction \(tag) was answered with \(answer.partition) \(answer.offset) under list version \(answer.listVersion), and is "
               + (places[row.record].map { "at \($0)" } ?? "in no committed history"))
         }
       }
@@ -119,6 +120,13 @@ extension Checks {
         return cluster.world.fail("\(client.process.name)'s label \(tag) was applied, and is in no committed history")
       }
     }
+  }
+
+  /// Which version of the lists' hot items an entry's decisions were made under.
+  private static func listVersion(_ entry: LogMirror.Entry) -> UInt64 {
+    let payload = Array(entry.bytes[LogRecord.headerSize...])
+    if entry.header.kind == .decidedLater { return (try? LateDecisions(reading: payload.span.bytes).batch.listVersion) ?? 0 }
+    return (try? DecidedBatch(reading: payload.span.bytes, rowCount: entry.header.count).listVersion) ?? 0
   }
 
   /// What an entry decides on, each at its own place: that of its intake, where it had one.

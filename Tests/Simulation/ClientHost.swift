@@ -23,6 +23,7 @@ final class ClientHost: SubmitterDelegate {
     var offset: Offset
     var decision: Decision
     var bundle: BundleID
+    var listVersion: UInt64
     var reasons: [String]
   }
 
@@ -175,6 +176,7 @@ final class ClientHost: SubmitterDelegate {
       let names = row.names
       let answer = Answer(
         partition: row.partition, offset: row.offset, decision: row.decision, bundle: names?.id ?? .none,
+        listVersion: row.listVersion,
         reasons: (0..<4).compactMap { index in
           let reason = row.decision.reasons[index]
           return reason == Decision.noReason ? nil : names.flatMap { Int(reason) < $0.reasons.count ? $0.reasons[Int(reason)] : nil }

@@ -135,6 +135,35 @@ import Testing
     }
   }
 
+  @Test func `decisions under hot items have their golden bytes, and are what they were for who does not read list versions`() throws {
+    var listed = Self.decisions
+    listed.outcomes[0].listVersion = 12
+    listed.outcomes[1].listVersion = 1 << 40
+    Golden.check("decisions-lists", Self.encoded { listed.write(to: &$0) })
+    let bytes = Golden.read("decisions-lists")
+    Self.expectExact(bytes) { bytes in
+      let read = try Decisions(reading: bytes.span.bytes)
+      #expect(read == listed)
+    }
+    Self.expectExact(bytes) { bytes in
+      let read = try Self.rows(bytes).0
+      #expect(read == listed)
+    }
+    #expect(Self.encoded { listed.write(withListVersions: false, to: &$0) } == Golden.read("decisions"))
+    // A version of 0 is no version, and rows that are not decided have none.
+    var one = listed
+    one.outcomes = [listed.outcomes[0]]
+    let row = Self.encoded { one.write(to: &$0) }
+    let version = row.count - 24
+    #expect(row[version] == 12)
+    for (place, value) in [(version, 0), (version - 32, 0x12), (version - 32, 0x13), (version - 32, 0x14)] as [(Int, UInt8)] {
+      var bad = row
+      bad[place] = value
+      #expect(throws: WireError.self, "\(value) at \(place)") { _ = try Decisions(reading: bad.span.bytes) }
+      #expect(throws: WireError.self, "\(value) at \(place)") { _ = try Self.rows(bad) }
+    }
+  }
+
   /// Reads all rows by the borrowing reader, as a value.
   static func rows(_ bytes: [UInt8], reusing known: DecisionsTables? = nil) throws -> (Decisions, DecisionsTables) {
     var reader = try DecisionsReader(bytes.span.bytes, reusing: known)
@@ -147,6 +176,7 @@ import Testing
       outcome.offset = row.offset
       outcome.decision = row.decision
       outcome.bundle = UInt8(row.bundle)
+      outcome.listVersion = row.listVersion
       outcome.rejection = row.rejection
       outcome.failure = row.failure
       for at in stride(from: 0, to: row.features.byteCount, by: 8) {
@@ -174,9 +204,11 @@ import Testing
   }
 
   @Test func `no change of a byte makes a reader of decisions trap, and both take and refuse the same`() {
-    let bytes = Self.encoded { Self.decisions.write(to: &$0) }
+    var listed = Self.decisions
+    listed.outcomes[1].listVersion = 9
+    let bytes = Self.encoded { listed.write(to: &$0) }
     for position in bytes.indices {
-      for value in [0, 1, 2, 3, 4, 0x7F, 0xFF] as [UInt8] {
+      for value in [0, 1, 2, 3, 4, 0x10, 0x11, 0x12, 0x7F, 0xFF] as [UInt8] {
         var changed = bytes
         changed[position] = value
         let whole = try? Decisions(reading: changed.span.bytes)

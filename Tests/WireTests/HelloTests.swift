@@ -10,7 +10,7 @@ import Testing
       node: NodeID(7), incarnation: Incarnation(3), storage: StorageID(high: 17, low: 18), features: .compression,
       product: "assay 0.1.0"))
   static let accepted = HelloAccepted(
-    version: 1, identity: LinkIdentity(cluster: hello.identity.cluster, role: .coordinator, name: "coordinator-1"),
+    version: 1, identity: LinkIdentity(cluster: hello.identity.cluster, role: .coordinator, name: "coordinator-1", features: .compression),
     payloadMax: 1 << 20)
   static let failure = Failure(
     .busy, "the queue of p3 is full", isRetriable: true, retryAfterMilliseconds: 250)

@@ -22,6 +22,16 @@ import Wire
     await fixture.server.close()
   }
 
+  @Test func aDecisionUnderHotItemsOfListsNamesTheirVersion() async throws {
+    let fixture = try await HTTPFixture()
+    let client = try await fixture.connect()
+    let one = try await client.ask("POST", "/v1/decisions", HTTPFixture.transaction("ok-listed"))
+    #expect(one.body.hasSuffix(#","bundle":"00000000000000010000000000000002","list_version":12}"# + "\n"), "\(one)")
+    let again = try await client.ask("POST", "/v1/decisions?features=true", HTTPFixture.transaction("dup-listed"))
+    #expect(again.body.contains(#","list_version":12,"duplicate":true,"features""#), "\(again)")
+    await fixture.server.close()
+  }
+
   @Test func featuresAndDeadlineAndFirstSentComeFromTheRequest() async throws {
     let fixture = try await HTTPFixture()
     let client = try await fixture.connect()

@@ -97,6 +97,7 @@ final class HTTPGateway: DecisionGateway {
       var outcome = Decisions.Outcome(status: word == "dup" ? .duplicate : .decided)
       outcome.partition = PartitionID(3)
       outcome.offset = Offset(UInt64(17 + index))
+      if id.hasSuffix("listed") { outcome.listVersion = 12 }
       outcome.decision =
         word == "fraud"
         ? Decision(

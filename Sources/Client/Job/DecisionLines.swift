@@ -37,7 +37,7 @@ struct DecisionLines {
       let view = TransactionView(trusted: record)
       let fields = DecisionFields(
         transactionID: view.id, card: view.card, partition: answer.partition, offset: answer.offset,
-        eventTime: view.eventTime, decidedTime: answer.time, decision: answer.decision,
+        eventTime: view.eventTime, decidedTime: answer.time, decision: answer.decision, listVersion: answer.listVersion,
         features: features.span.extracting(start..<start + Int(answer.featureCount)))
       switch format {
       case .ndjson: writer.appendJSON(fields, to: &out)

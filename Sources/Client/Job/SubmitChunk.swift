@@ -29,6 +29,7 @@ final class SubmitChunk: @unchecked Sendable {
     var partition = PartitionID(0)
     var offset = Offset.zero
     var decision = Decision(score: 0, action: .approve, verdict: .clear, flags: [], reasons: Decision.noReasons)
+    var listVersion: UInt64 = 0
     /// Wall clock, ms.
     var time: Int64 = 0
     var tables: DecisionsTables?

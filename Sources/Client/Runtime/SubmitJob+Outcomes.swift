@@ -20,6 +20,7 @@ extension SubmitJob: SubmitterDelegate {
       chunk.answer(index) { answer in
         answer.outcome = outcome
         answer.decision = row.decision
+        answer.listVersion = row.listVersion
         guard keeps else { return }
         answer.partition = row.partition
         answer.offset = row.offset

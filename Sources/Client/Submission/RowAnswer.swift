@@ -18,6 +18,8 @@ public struct RowAnswer: ~Escapable {
   public let partition: PartitionID
   public let offset: Offset
   public let decision: Decision
+  /// Of the hot items of lists that it was decided under; 0 for none.
+  public let listVersion: UInt64
   /// Raw little-endian doubles in the order of the bundle's feature names, or empty.
   public let features: RawSpan
   /// The transaction record as it was submitted.
@@ -47,6 +49,7 @@ public struct RowAnswer: ~Escapable {
     partition = answer.partition
     offset = answer.offset
     decision = answer.decision
+    listVersion = answer.listVersion
     features = answer.features
     self.record = record
     rejection = answer.rejection
@@ -66,6 +69,7 @@ public struct RowAnswer: ~Escapable {
     partition = PartitionID(0)
     offset = .zero
     decision = Decision(score: 0, action: .approve, verdict: .clear, flags: [], reasons: Decision.noReasons)
+    listVersion = 0
     features = RawSpan()
     self.record = record
     rejection = nil

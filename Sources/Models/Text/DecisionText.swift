@@ -9,9 +9,10 @@ import Wire
 /// ```
 /// Behind `bundle` comes `"list_version":12`, once there have been hot items of lists.
 public struct DecisionText: Sendable {
-  /// Header of the CSV form, with its line end. Reasons and flags are joined by `|`; features stand in NDJSON only.
+  /// Header of the CSV form, with its line end. Reasons and flags are joined by `|`; features stand in NDJSON only. An empty list
+  /// version is one that NDJSON leaves out.
   public static let csvHeader =
-    "transaction_id,partition,offset,card,event_time,decided_time,verdict,action,score,reasons,flags,bundle\n"
+    "transaction_id,partition,offset,card,event_time,decided_time,verdict,action,score,reasons,flags,bundle,list_version\n"
 
   private let bundle: BundleID
   /// Quoted and escaped reason codes, and as CSV text.
@@ -105,6 +106,7 @@ public struct DecisionText: Sendable {
     let id = fields.transactionID
     let card = fields.card
     let decision = fields.decision
+    let listVersion = fields.listVersion
     let bound = 512 + 2 * (id.byteCount + card.byteCount) + 4 * reasonBytesMax + flagCells[255].count
     out.appendText(bound: bound) { cursor in
       let comma = UInt8(ascii: ",")
@@ -135,6 +137,8 @@ public struct DecisionText: Sendable {
       cursor.put(comma)
       cursor.put(hexadecimal: bundle.high)
       cursor.put(hexadecimal: bundle.low)
+      cursor.put(comma)
+      if listVersion > 0 { cursor.put(decimal: listVersion) }
       cursor.put(UInt8(ascii: "\n"))
     }
   }

@@ -26,8 +26,10 @@ public struct LinkIdentity: WireValue, Hashable, CustomStringConvertible {
     public init(rawValue: UInt64) { self.rawValue = rawValue }
     /// Unpacks LZ4 payloads.
     public static var compression: Features { Features(rawValue: 1) }
+    /// Reads answers whose decisions name the version of the lists' hot items.
+    public static var listVersions: Features { Features(rawValue: 2) }
     /// All that this build can do.
-    public static var all: Features { .compression }
+    public static var all: Features { [.compression, .listVersions] }
   }
 
   /// Bounds, in UTF-8 bytes.

@@ -18,8 +18,10 @@ public struct SnapshotBlock: Equatable, Sendable {
     case exchange = 4
     /// `HotItems`, a part of them a block, by rising version; where lists have any.
     case lists = 5
-    /// The same of what does not go into the block before: further intakes, and further homes. Builds that know one block alone refuse it.
-    case exchangeGoesOn = 6
+    /// `ListVersionsPart` of the dedup entries, behind them; where any was decided under hot items.
+    case listVersions = 6
+    /// As `exchange`, of what does not go into the block before: further intakes, and further homes. Builds that know one block alone refuse it.
+    case exchangeGoesOn = 7
     /// `SnapshotManifest`; the last block.
     case manifest = 255
   }

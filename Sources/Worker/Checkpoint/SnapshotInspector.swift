@@ -104,6 +104,9 @@ public struct SnapshotInspector {
     case .entities:
       summary.entityBytes += contents.count
       return ""
+    case .listVersions:
+      guard let part = try? ListVersionsPart(reading: contents.span.bytes) else { return "" }
+      return "  \(part.runs.count) changes of the list version among the dedup entries"
     case .lists:
       guard let part = try? HotItems(reading: contents.span.bytes) else { return "" }
       return "  \(part.items.count) hot items, at list version \(part.version)"

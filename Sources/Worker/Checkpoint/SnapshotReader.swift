@@ -129,6 +129,7 @@ final class RestoringState {
       try takeExchange(contents)
     case .exchangeGoesOn: try takeExchange(contents)
     case .lists: try takeLists(contents)
+    case .listVersions: try takeListVersions(contents)
     case .facts, .manifest: throw .unreadable("a block of kind \(kind) stands among the state's")
     }
   }
@@ -176,6 +177,17 @@ final class RestoringState {
         throw .invalid(at: 0, "hot items are out of order")
       }
       state.hot.apply(part.items, version: part.version, replacing: false)
+    } catch {
+      throw .unreadable("\(error)")
+    }
+  }
+
+  private func takeListVersions(_ contents: [UInt8]) throws(SnapshotError) {
+    if planted(.snapshotWithoutDuplicates) { return }
+    do throws(WireError) {
+      guard state.dedup.restore(try ListVersionsPart(reading: contents.span.bytes)) else {
+        throw .invalid(at: 0, "list versions of dedup entries are out of order")
+      }
     } catch {
       throw .unreadable("\(error)")
     }

@@ -35,6 +35,8 @@ public struct SnapshotWriter: ~Copyable {
       if contents.count >= SnapshotBlock.contentsAim { try emit(flush(.dedup)) }
     }
     if !contents.isEmpty { try emit(flush(.dedup)) }
+    dedupDigest = dedup.digestOfVersions(behind: dedupDigest)
+    for part in ListVersionsPart.parts(dedup.listVersions) { try emit(block(.listVersions, part.encoded)) }
     for part in image.hot.parts { try emit(block(.lists, part.encoded)) }
     guard !image.home.isEmpty || !image.accounts.isEmpty else { return }
     var kind = SnapshotBlock.Kind.exchange

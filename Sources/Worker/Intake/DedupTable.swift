@@ -42,6 +42,8 @@ public struct DedupTable: ~Copyable {
   /// The smaller index whose entries are still being moved over, and how far that has come.
   private var old: DedupIndex?
   private var oldCursor = 0
+  /// Which hot items of lists they were decided under.
+  private var listVersions = ListVersionRuns()
   /// Everything logged before this time may have been forgotten.
   public private(set) var horizonStart: Int64 = .min
 
@@ -50,6 +52,7 @@ public struct DedupTable: ~Copyable {
   public var count: Int { Int(tail - head) }
   public var memoryBytes: Int {
     segments.count * Self.segmentSize * MemoryLayout<Entry>.stride + (index.slots.count + (old?.slots.count ?? 0)) * 8
+      + listVersions.memoryBytes
   }
 
   public func lookup(_ key: Fingerprint, content: UInt64) -> Lookup {
@@ -61,13 +64,18 @@ public struct DedupTable: ~Copyable {
   /// What is known of a transaction, whatever its content.
   func entry(of key: Fingerprint) -> Entry? { find(key).map { self[$0] } }
 
+  /// The version of the lists' hot items that a known transaction was decided under; 0 for none.
+  func listVersion(of key: Fingerprint) -> UInt64 { listVersions.isEmpty ? 0 : find(key).map { listVersions[$0] } ?? 0 }
+
   /// Adds a transaction that `lookup` called new. `loggedTime` never falls from call to call.
   /// Returns the entry's number, for `settle`.
   @discardableResult
   public mutating func insert(
-    _ key: Fingerprint, content: UInt64, partition: PartitionID, offset: Offset, decision: Decision, bundle: UInt32, loggedTime: Int64
+    _ key: Fingerprint, content: UInt64, partition: PartitionID, offset: Offset, decision: Decision, bundle: UInt32, loggedTime: Int64,
+    listVersion: UInt64 = 0
   ) -> UInt64 {
-    add(
+    listVersions.append(tail, listVersion)
+    return add(
       Entry(
         high: key.high, low: key.low, content: content, offset: offset.rawValue, decision: decision,
         loggedTime: loggedTime, bundle: bundle, partition: partition.rawValue))
@@ -92,12 +100,15 @@ public struct DedupTable: ~Copyable {
   public mutating func settle(_ sequence: UInt64, _ decision: Decision) { pointer(sequence).pointee.decision = decision }
 
   /// The same for an entry that is known by what it says; it may have been forgotten meanwhile.
-  public mutating func settle(_ key: Fingerprint, partition: PartitionID, offset: Offset, _ decision: Decision) {
+  public mutating func settle(
+    _ key: Fingerprint, partition: PartitionID, offset: Offset, _ decision: Decision, listVersion: UInt64 = 0
+  ) {
     guard let sequence = find(key) else { return }
     let entry = self[sequence]
     guard entry.partition == partition.rawValue, entry.offset == offset.rawValue else { return }
     unshare(segment: Int(sequence - segmentBase) / Self.segmentSize)
     pointer(sequence).pointee.decision = decision
+    listVersions.set(sequence, listVersion, end: tail)
   }
 
   /// An image that has the segment keeps what it has: it is of an offset at which the entry was still undecided (R14).
@@ -125,13 +136,15 @@ public struct DedupTable: ~Copyable {
       }
     }
     horizonStart = max(horizonStart, time)
+    if !listVersions.isEmpty { listVersions.expire(before: head) }
   }
 
   /// Order-sensitive digest of the live entries: equal for replicas that applied the same log.
   public func digest() -> UInt64 {
     var hash: UInt64 = 0
-    image().forEach { hash = Self.digest($0, hash) }
-    return hash
+    let image = image()
+    image.forEach { hash = Self.digest($0, hash) }
+    return image.digestOfVersions(behind: hash)
   }
 
   static func digest(_ entry: Entry, _ hash: UInt64) -> UInt64 {
@@ -140,7 +153,9 @@ public struct DedupTable: ~Copyable {
 
   /// The live entries as they are now, readable on any thread while the table goes on.
   public func image() -> DedupImage {
-    DedupImage(segments: owners, first: Int(head - segmentBase), count: count, horizonStart: horizonStart)
+    DedupImage(
+      segments: owners, first: Int(head - segmentBase), count: count, horizonStart: horizonStart,
+      listVersions: listVersions.relative(from: head, to: tail))
   }
 
   /// An empty table with room for `count` entries of a snapshot, to be added by `restore`.
@@ -157,6 +172,15 @@ public struct DedupTable: ~Copyable {
     precondition(sequence + 1 == tail)
   }
 
+  /// The versions of the entries that were restored, behind which `part` goes on; false where it can't.
+  mutating func restore(_ part: ListVersionsPart) -> Bool {
+    for run in part.runs {
+      guard run.start < tail, listVersions.follows(run) else { return false }
+      listVersions.append(run.start, run.version)
+    }
+    return true
+  }
+
   // MARK: Split and merge (R12)
 
   /// A table of the entries whose card lies in `range`, in the same order, without those of `omitted`.
@@ -166,6 +190,7 @@ public struct DedupTable: ~Copyable {
     for sequence in head..<tail {
       let entry = self[sequence]
       guard range.contains(KeyHash(entry.high)), !omitted.contains(Fingerprint(high: entry.high, low: entry.low)) else { continue }
+      part.listVersions.append(part.tail, listVersions[sequence])
       part.add(entry)
     }
     return part
@@ -183,6 +208,7 @@ public struct DedupTable: ~Copyable {
       let takesA = j == b.tail || i < a.tail && a[i].loggedTime <= b[j].loggedTime
       var entry = takesA ? a[i] : b[j]
       entry.bundle = (takesA ? bundleOfA : bundleOfB)[Int(entry.bundle)]
+      merged.listVersions.append(merged.tail, takesA ? a.listVersions[i] : b.listVersions[j])
       merged.add(entry)
       if takesA { i += 1 } else { j += 1 }
     }
@@ -266,6 +292,14 @@ public struct DedupImage: Sendable {
   let first: Int
   public let count: Int
   public let horizonStart: Int64
+  /// Which hot items of lists they were decided under, by their places.
+  let listVersions: [ListVersionRuns.Run]
+
+  /// Of the entries' digest and their versions. Where there never were hot items, it is what it was before there could be any.
+  func digestOfVersions(behind hash: UInt64) -> UInt64 {
+    guard !listVersions.isEmpty else { return hash }
+    return listVersions.flatMap { [$0.start, $0.version] }.withUnsafeBytes { hash64($0, seed: hash) }
+  }
 
   /// Oldest first.
   public func forEach(_ body: (DedupTable.Entry) throws -> Void) rethrows {

@@ -1,8 +1,8 @@
 import Wire
 
 extension Request {
-  /// Writes the `Decisions` payload that answers this request.
-  public func writeAnswer(to out: inout WireWriter) {
+  /// Writes the `Decisions` payload that answers this request; with list versions for who reads them.
+  public func writeAnswer(withListVersions: Bool = true, to out: inout WireWriter) {
     out.write(UInt16(outcomes.count))
     out.write(UInt8(bundles.count))
     for bundle in bundles {
@@ -16,7 +16,8 @@ extension Request {
           let start = max(0, Int(row.features)) * 8
           Decisions.writeDecided(
             duplicate: row.status == .duplicate, partition: row.partition, offset: row.offset, decision: row.decision,
-            bundle: row.bundle, features: UnsafeRawBufferPointer(rebasing: all[start..<start + width * 8]), to: &out)
+            bundle: row.bundle, listVersion: withListVersions ? row.listVersion : 0,
+            features: UnsafeRawBufferPointer(rebasing: all[start..<start + width * 8]), to: &out)
         }
       case .rejected: Decisions.writeRejected(rejection(of: index), to: &out)
       case .retry: Decisions.writeRetry(row.failure, to: &out)
@@ -41,6 +42,7 @@ extension Request {
         outcome.offset = row.offset
         outcome.decision = row.decision
         outcome.bundle = row.bundle
+        outcome.listVersion = row.listVersion
         if row.features >= 0 {
           let start = Int(row.features)
           outcome.features = Array(features[start..<start + bundles[Int(row.bundle)].features.count])

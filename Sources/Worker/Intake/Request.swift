@@ -37,6 +37,8 @@ public struct RowOutcome: Sendable {
   public var partition = PartitionID(0)
   public var offset = Offset.zero
   public var decision = Decision(score: 0, action: .approve, verdict: .clear, flags: [], reasons: Decision.noReasons)
+  /// Of the hot items of lists that it was decided under; 0 for none.
+  public var listVersion: UInt64 = 0
   /// Row of the request's feature matrix, -1 for none.
   public var features: Int32 = -1
 

@@ -51,7 +51,7 @@ extension PartitionState {
     dedup.insert(
       Fingerprint(id: transaction.id, card: key), content: hash64(transaction.bytes, seed: 0), partition: partition, offset: offset,
       decision: Decision(score: 0, action: .approve, verdict: .clear, flags: [], reasons: Decision.noReasons), bundle: number,
-      loggedTime: loggedTime)
+      loggedTime: loggedTime, listVersion: hot.version)
   }
 
   private func apply(_ record: LabelsRecord, _ header: LogRecord) throws(WireError) {
@@ -88,7 +88,8 @@ extension PartitionState {
       _ = home.decide(offset, owed: late.owed(row))
       let transaction = late.batch.transaction(range)
       dedup.settle(
-        Fingerprint(id: transaction.id, card: transaction.keyHash), partition: header.partition, offset: offset, decision)
+        Fingerprint(id: transaction.id, card: transaction.keyHash), partition: header.partition, offset: offset, decision,
+        listVersion: late.batch.listVersion)
     }
   }
 

@@ -156,7 +156,7 @@ public final class PartitionState {
       dedup.insert(
         Fingerprint(id: transaction.id, card: key), content: hash64(transaction.bytes, seed: 0),
         partition: header.partition, offset: header.baseOffset + row, decision: decision, bundle: UInt32(bundles.count - 1),
-        loggedTime: loggedTime)
+        loggedTime: loggedTime, listVersion: batch.listVersion)
     }
   }
 

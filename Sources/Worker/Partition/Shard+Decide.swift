@@ -120,6 +120,7 @@ extension Shard {
         request.outcomes[row.index].offset = Offset(entry.offset)
         request.outcomes[row.index].bundle = request.bundleIndex(state.bundles[Int(entry.bundle)])
         request.outcomes[row.index].decision = entry.decision
+        request.outcomes[row.index].listVersion = state.dedup.listVersion(of: key)
         // What a partition before this one decided had committed before this one was made (R12).
         guard entry.partition == id.rawValue else { continue }
         // A retry joins a decision that is pending; within this very batch it is still to be made.
@@ -152,7 +153,7 @@ extension Shard {
         let dedup = state.dedup.insert(
           key, content: content, partition: id, offset: base + (place - first),
           decision: Decision(score: 0, action: .approve, verdict: .clear, flags: [], reasons: Decision.noReasons),
-          bundle: bundleNumber, loggedTime: time)
+          bundle: bundleNumber, loggedTime: time, listVersion: state.hot.version)
         work.flags.append(seen.decisionFlags)
         work.fresh.append(.init(range: row.range, index: row.index, dedup: dedup))
         bytes += row.range.count
@@ -221,6 +222,7 @@ extension Shard {
       request.outcomes[fresh.index].partition = partition.id
       request.outcomes[fresh.index].offset = base + (row - run.first)
       request.outcomes[fresh.index].bundle = bundle
+      request.outcomes[fresh.index].listVersion = run.listVersion
       request.outcomes[fresh.index].decision = decision
       if request.withFeatures {
         request.outcomes[fresh.index].features = Int32(request.features.count)

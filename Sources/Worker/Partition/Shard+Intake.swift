@@ -23,13 +23,15 @@ extension Shard {
     var waitFor = Offset.zero
     for row in rows {
       let transaction = TransactionView(trusted: payload.extracting(row.range))
-      switch state.dedup.lookup(Fingerprint(id: transaction.id, card: row.key), content: hash64(transaction.bytes, seed: 0)) {
+      let key = Fingerprint(id: transaction.id, card: row.key)
+      switch state.dedup.lookup(key, content: hash64(transaction.bytes, seed: 0)) {
       case .duplicate(let entry):
         request.outcomes[row.index].status = .duplicate
         request.outcomes[row.index].partition = PartitionID(entry.partition)
         request.outcomes[row.index].offset = Offset(entry.offset)
         request.outcomes[row.index].bundle = request.bundleIndex(state.bundles[Int(entry.bundle)])
         request.outcomes[row.index].decision = entry.decision
+        request.outcomes[row.index].listVersion = state.dedup.listVersion(of: key)
         guard entry.partition == partition.id.rawValue else { continue }
         let offset = Offset(entry.offset)
         if state.home.intake(offset)?.isDecided == false {
@@ -142,7 +144,9 @@ extension Shard {
       _ = state.home.decide(row.offset, owed: row.owed)
       transaction.withUnsafeBytes { bytes in
         let view = TransactionView(trusted: RawSpan(_unsafeBytes: bytes))
-        state.dedup.settle(Fingerprint(id: view.id, card: view.keyHash), partition: partition.id, offset: row.offset, decisions[number])
+        state.dedup.settle(
+          Fingerprint(id: view.id, card: view.keyHash), partition: partition.id, offset: row.offset, decisions[number],
+          listVersion: state.hot.version)
       }
       answer(row.offset, decisions[number], matrix[number * width..<(number + 1) * width], end: end, partition, exchange)
     }
@@ -188,6 +192,7 @@ extension Shard {
     for row in exchange.waiting.removeValue(forKey: offset) ?? [] {
       let request = request(row.request)
       request.outcomes[row.index].decision = decision
+      request.outcomes[row.index].listVersion = partition.state.hot.version
       if request.outcomes[row.index].status == .pending {
         request.outcomes[row.index].status = .decided
         output.decidedLater.append(decision)

@@ -126,7 +126,8 @@ extension WorkerLoop {
     } else {
       let gathering = Gathering(self, submit, source: .wire) { answer in
         self.ended(bulkRows: rows, began: began)
-        link.send(.decisions, correlation: correlation) { answer.write(to: &$0) }
+        let named = link.isReady && link.peer.identity.features.contains(.listVersions)
+        link.send(.decisions, correlation: correlation) { answer.write(withListVersions: named, to: &$0) }
       }
       scatter(payload, submit, gathering, .wire)
     }

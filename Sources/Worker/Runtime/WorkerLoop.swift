@@ -306,7 +306,9 @@ final class WorkerLoop: @unchecked Sendable {
     case .link(let link, let correlation, let received, let began, let bulkRows):
       ended(bulkRows: bulkRows, began: began)
       if !request.isOfLabels { metrics.decisionLatency.observe(monotonicNanoseconds() - received, times: request.outcomes.count) }
-      link.send(.decisions, correlation: correlation) { request.writeAnswer(to: &$0) }
+      // A link that has ended sends nothing.
+      let named = link.isReady && link.peer.identity.features.contains(.listVersions)
+      link.send(.decisions, correlation: correlation) { request.writeAnswer(withListVersions: named, to: &$0) }
     case .closure(let body): body(request)
     }
     replies[token] = .none

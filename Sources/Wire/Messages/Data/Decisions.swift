@@ -24,6 +24,8 @@ public struct Decisions: Equatable, Sendable {
     public var decision = Decision(score: 0, action: .approve, verdict: .clear, flags: [], reasons: Decision.noReasons)
     /// Index into `bundles`.
     public var bundle: UInt8 = 0
+    /// Of the hot items of lists that it was decided under; 0 for none, or from a worker that does not tell.
+    public var listVersion: UInt64 = 0
     public var rejection: Rejection?
     public var failure: FailureCode?
     /// Feature values in the order of `featureNames[bundle]`; empty unless asked for.
@@ -66,13 +68,17 @@ public struct Decisions: Equatable, Sendable {
     for name in bundle.features { out.write(name) }
   }
 
+  /// On the wire, on top of `decided` and `duplicate`: a list version, u64, stands in front of the features. Only for peers with
+  /// `LinkIdentity.Features.listVersions`.
+  @inlinable static var listVersionMark: UInt8 { 0x10 }
+
   /// One decided or duplicate row; `features` as raw little-endian doubles, or empty.
   @inlinable public static func writeDecided(
-    duplicate: Bool, partition: PartitionID, offset: Offset, decision: Decision, bundle: UInt8,
+    duplicate: Bool, partition: PartitionID, offset: Offset, decision: Decision, bundle: UInt8, listVersion: UInt64 = 0,
     features: UnsafeRawBufferPointer, to out: inout WireWriter
   ) {
     withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { row in
-      row.storeBytes(of: duplicate ? 1 : 0, toByteOffset: 0, as: UInt8.self)
+      row.storeBytes(of: (duplicate ? 1 : 0) | (listVersion > 0 ? listVersionMark : 0), toByteOffset: 0, as: UInt8.self)
       row.storeBytes(of: bundle, toByteOffset: 1, as: UInt8.self)
       row.storeBytes(of: UInt16(features.count / 8).littleEndian, toByteOffset: 2, as: UInt16.self)
       row.storeBytes(of: partition.rawValue.littleEndian, toByteOffset: 4, as: UInt32.self)
@@ -80,6 +86,7 @@ public struct Decisions: Equatable, Sendable {
       decision.write(to: row.baseAddress! + 16)
       out.write(raw: UnsafeRawBufferPointer(row))
     }
+    if listVersion > 0 { out.write(listVersion) }
     if !features.isEmpty { out.write(raw: features) }
   }
 
@@ -106,7 +113,8 @@ public struct Decisions: Equatable, Sendable {
     out.write(code.rawValue)
   }
 
-  public func write(to out: inout WireWriter) {
+  /// With list versions for peers that read them.
+  public func write(withListVersions: Bool = true, to out: inout WireWriter) {
     Self.writeTables(bundles, rowCount: outcomes.count, to: &out)
     for row in outcomes {
       switch row.status {
@@ -114,7 +122,7 @@ public struct Decisions: Equatable, Sendable {
         row.features.withUnsafeBytes {
           Self.writeDecided(
             duplicate: row.status == .duplicate, partition: row.partition, offset: row.offset, decision: row.decision,
-            bundle: row.bundle, features: $0, to: &out)
+            bundle: row.bundle, listVersion: withListVersions ? row.listVersion : 0, features: $0, to: &out)
         }
       case .rejected: Self.writeRejected(row.rejection!, to: &out)
       case .retry: Self.writeRetry(row.failure!, to: &out)
@@ -142,7 +150,11 @@ public struct Decisions: Equatable, Sendable {
   @_lifetime(reader: copy reader)
   private static func readOutcome(_ reader: inout WireReader, bundles: [BundleNames]) throws(WireError) -> Outcome {
     let at = reader.position
-    guard let status = Outcome.Status(rawValue: try reader.read(UInt8.self)) else { throw .invalid(at: at, "unknown row status") }
+    let code = try reader.read(UInt8.self)
+    let isMarked = hasListVersion(code)
+    guard let status = Outcome.Status(rawValue: isMarked ? code ^ listVersionMark : code) else {
+      throw .invalid(at: at, "unknown row status")
+    }
     var outcome = Outcome(status: status)
     switch status {
     case .decided, .duplicate:
@@ -159,6 +171,7 @@ public struct Decisions: Equatable, Sendable {
         throw .invalid(at: at + 24, "no such reason in the table")
       }
       outcome.decision = decision
+      if isMarked { outcome.listVersion = try readListVersion(&reader) }
       outcome.features.reserveCapacity(min(featureCount, reader.remaining / 8))
       for _ in 0..<featureCount { outcome.features.append(try reader.readDouble()) }
     case .rejected:
@@ -170,6 +183,19 @@ public struct Decisions: Equatable, Sendable {
     case .applied, .alreadyApplied: (outcome.partition, outcome.offset) = try readLabelled(&reader)
     }
     return outcome
+  }
+
+  /// Whether a row of this status byte has a list version.
+  static func hasListVersion(_ code: UInt8) -> Bool {
+    code == listVersionMark | Outcome.Status.decided.rawValue || code == listVersionMark | Outcome.Status.duplicate.rawValue
+  }
+
+  @_lifetime(reader: copy reader)
+  static func readListVersion(_ reader: inout WireReader) throws(WireError) -> UInt64 {
+    let at = reader.position
+    let version = try reader.read(UInt64.self)
+    guard version > 0 else { throw .invalid(at: at, "list versions begin with 1") }
+    return version
   }
 
   /// What stands behind the status of a row that is a label.

@@ -63,6 +63,8 @@ public struct DecisionsReader: ~Escapable {
     public let decision: Decision
     /// Index into `tables.bundles`.
     public let bundle: Int
+    /// Of the hot items of lists; 0 for none, or from a worker that does not tell.
+    public let listVersion: UInt64
     /// Where `status` is `rejected`.
     public let rejection: Rejection?
     /// Where `status` is `retry`.
@@ -73,7 +75,7 @@ public struct DecisionsReader: ~Escapable {
     @_lifetime(copy features)
     init(
       _ status: Decisions.Outcome.Status, partition: PartitionID = PartitionID(0), offset: Offset = .zero,
-      decision: Decision = Self.none, bundle: Int = 0, rejection: Rejection? = nil, failure: FailureCode? = nil,
+      decision: Decision = Self.none, bundle: Int = 0, listVersion: UInt64 = 0, rejection: Rejection? = nil, failure: FailureCode? = nil,
       features: RawSpan
     ) {
       self.status = status
@@ -81,6 +83,7 @@ public struct DecisionsReader: ~Escapable {
       self.offset = offset
       self.decision = decision
       self.bundle = bundle
+      self.listVersion = listVersion
       self.rejection = rejection
       self.failure = failure
       self.features = features
@@ -93,8 +96,11 @@ public struct DecisionsReader: ~Escapable {
   @_lifetime(copy self) @_lifetime(self: copy self)
   public mutating func next() throws(WireError) -> Row {
     let at = reader.position
-    switch try reader.read(UInt8.self) {
+    let code = try reader.read(UInt8.self)
+    switch code {
     case Decisions.Outcome.Status.decided.rawValue: return try readDecided(.decided, at)
+    case _ where Decisions.hasListVersion(code):
+      return try readDecided(code & 1 == 0 ? .decided : .duplicate, at, hasListVersion: true)
     case Decisions.Outcome.Status.duplicate.rawValue: return try readDecided(.duplicate, at)
     case Decisions.Outcome.Status.rejected.rawValue:
       guard let reason = RejectReason(rawValue: try reader.read(UInt8.self)) else {
@@ -120,7 +126,9 @@ public struct DecisionsReader: ~Escapable {
   }
 
   @_lifetime(copy self) @_lifetime(self: copy self)
-  private mutating func readDecided(_ status: Decisions.Outcome.Status, _ at: Int) throws(WireError) -> Row {
+  private mutating func readDecided(
+    _ status: Decisions.Outcome.Status, _ at: Int, hasListVersion: Bool = false
+  ) throws(WireError) -> Row {
     let bundle = Int(try reader.read(UInt8.self))
     guard bundle < tables.bundles.count else { throw .invalid(at: at + 1, "no such bundle in the table") }
     let featureCount = Int(try reader.read(UInt16.self))
@@ -136,8 +144,9 @@ public struct DecisionsReader: ~Escapable {
     for i in 0..<4 where decision.reasons[i] != Decision.noReason && Int(decision.reasons[i]) >= reasonCount {
       throw .invalid(at: at + 24, "no such reason in the table")
     }
+    let listVersion = hasListVersion ? try Decisions.readListVersion(&reader) : 0
     return Row(
-      status, partition: partition, offset: offset, decision: decision, bundle: bundle,
+      status, partition: partition, offset: offset, decision: decision, bundle: bundle, listVersion: listVersion,
       features: try reader.readRaw(featureCount * 8))
   }
 

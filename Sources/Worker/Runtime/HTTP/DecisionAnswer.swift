@@ -133,6 +133,10 @@ enum DecisionAnswer {
     }
     json.put("],\"bundle\":")
     json.put(quoted: bundle.id.description)
+    if outcome.listVersion > 0 {
+      json.put(",\"list_version\":")
+      json.put(outcome.listVersion)
+    }
     if outcome.status == .duplicate { json.put(",\"duplicate\":true") }
     if !outcome.features.isEmpty, outcome.features.count == bundle.features.count {
       json.put(",\"features\":{")
