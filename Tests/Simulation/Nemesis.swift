@@ -196,7 +196,8 @@ final class Nemesis {
     for other in others { network[primary.process, other.process].isCut = true }
     later(.milliseconds(20) + world.random.within(0 ... .milliseconds(200))) { [unowned self] in
       let isPower = world.random.below(2) == 0
-      _ = stop(primary, for: long) { primary.kill(power: isPower) }
+      // Another disk may have been lost meanwhile.
+      if !isVolatile || mayLose(primary) { _ = stop(primary, for: long) { primary.kill(power: isPower) } }
       for other in others { network[primary.process, other.process].isCut = false }
       network.release()
     }

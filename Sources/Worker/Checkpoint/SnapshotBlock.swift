@@ -20,7 +20,7 @@ public struct SnapshotBlock: Equatable, Sendable {
     case lists = 5
     /// `ListVersionsPart` of the dedup entries, behind them; where any was decided under hot items.
     case listVersions = 6
-    /// As `exchange`, of what does not go into the block before: further intakes, and further homes. Builds that know one block alone refuse it.
+    /// As `exchange`: further intakes and homes, which the block before has no room for. Builds that know one block alone refuse it.
     case exchangeGoesOn = 7
     /// `SnapshotManifest`; the last block.
     case manifest = 255
