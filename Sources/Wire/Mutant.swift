@@ -80,6 +80,12 @@ public enum Mutant: String, CaseIterable, Sendable {
   case snapshotWithoutDuplicates
   /// How far back a retry is taken goes by the primary's own clock, not by logged time.
   case horizonByOwnClock
+  /// Logged time moves by at most ten minutes an entry, as it once did: behind an outage it lags.
+  case timeByEntries
+  /// Logged time goes by the primary's own clock, however far ahead.
+  case timeByOwnClock
+  /// What was first sent later than it can be logged is taken all the same.
+  case takeAheadOfTime
   /// The children of a split get their cards, and not the dedup entries (R12).
   case splitWithoutDuplicates
   /// A primary goes on deciding behind its seal (R12).
@@ -133,6 +139,8 @@ public enum Mutant: String, CaseIterable, Sendable {
   case restoreWithoutMarks
   /// A late reply makes a second decision (X4).
   case lateReplyDecides
+  /// A home takes what another partition's primary has logged of it for what the next one has.
+  case keepToldMark
   /// Contributions leave however far settled is behind (X3).
   case ignoreWindow
 

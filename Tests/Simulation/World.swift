@@ -70,7 +70,9 @@ final class World {
   // MARK: Time
 
   /// Wall clock of the process that runs now, ms since the Unix epoch: its own may be wrong.
-  var wall: Int64 { Self.start + Int64(now / 1_000_000) + (process?.skew ?? 0) }
+  var wall: Int64 { Self.start + Int64(now / 1_000_000) + outages + (process?.skew ?? 0) }
+  /// Time that has passed while all workers were down, and that nothing else was done in; ms.
+  var outages: Int64 = 0
   static let start: Int64 = 1_790_000_000_000
 
   @discardableResult

@@ -219,6 +219,23 @@ import Wire
     #expect(Self.value(child, 7, 8, .terminal) == [])
   }
 
+  @Test func `a large exchange stands in several blocks of a snapshot`() throws {
+    var log = Log()
+    for number in 0..<60 {
+      let bytes = Self.transaction("x\(number)", card: "c\(number)", terminal: "t\(number % 7)", device: "d\(number)")
+      _ = log.takeIn([bytes])
+      for home in 0..<3 { log.contribute(UInt32(7 + home), [(UInt64(number), bytes)]) }
+    }
+    log.append(.forgotten) { ForgottenRecord(map: MapVersion(4), homes: [PartitionID(8)]).write(to: &$0) }
+    for aim in [100, 1_000, 1 << 20] {
+      let (_, file) = try SnapshotFormatTests.write(log.state, log.table, pieceBytes: 100, exchangeAim: aim)
+      let kinds = try SnapshotReader(size: file.count, load: SnapshotFormatTests.load(file)).manifest.items.map(\.block.kind)
+      #expect(kinds.filter { $0 == .exchange }.count == 1)
+      #expect((kinds.filter { $0 == .exchangeGoesOn }.count > 2) == (aim < 1 << 20))
+      #expect(try SnapshotFormatTests.restore(file, log.bundles).state.digest() == log.state.digest())
+    }
+  }
+
   static func busy() -> Log {
     var log = Log()
     let base = log.takeIn([a, c])

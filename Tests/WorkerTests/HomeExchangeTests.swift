@@ -24,6 +24,20 @@ import Wire
     #expect(side.takeSends().isEmpty)
   }
 
+  @Test func `the next primary of the other side is told again: what the one before had logged may be lost (X3)`() {
+    var side = Side(commit: 10)
+    side.reply([], settled: 10)
+    side.tick(after: HomeExchange.settledAfter)
+    #expect(side.takeSends().isEmpty)
+    var routes = Side.routes
+    routes[0].epoch = Epoch(2)
+    side.exchange.routed(routes, side.ledger, now: side.now, &side.actions)
+    // An answer of the primary before says nothing of this one.
+    side.reply([], settled: 10)
+    side.tick(after: HomeExchange.settledAfter)
+    #expect(side.takeSends().map(\.settled) == [Offset(10)])
+  }
+
   /// A home partition whose entities belong to one other.
   struct Side {
     var ledger = HomeLedger()

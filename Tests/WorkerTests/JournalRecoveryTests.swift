@@ -106,6 +106,52 @@ import Wire
     }
   }
 
+  @Test func aBitInTheLastBlockOfAKilledProcessIsDamageWhereTheMachineHasGoneOn() throws {
+    let image = try Image(records: 3, payload: { $0 == 2 ? 9_000 : 40 })
+    let last = image.blocks[2]
+    func restore(_ boot: String, _ change: (inout [(name: String, bytes: [UInt8])]) -> Void) throws -> TemporaryDirectory {
+      let directory = try image.restore(change)
+      try directory.write(JournalBoot.name, Array(boot.utf8))
+      return directory
+    }
+    let boot = FileSystem.posix.boot()
+    try #require(!boot.isEmpty)
+    for at in [0, 5, 9, 45, JournalBlock.headerSize, 4_100, last.length - 1] {
+      let flip = { (segments: inout [(name: String, bytes: [UInt8])]) in segments[last.segment].bytes[last.at + at] ^= 4 }
+      let directory = try restore(boot, flip)
+      #expect(throws: JournalError.self, "byte \(at)") { try JournalFixture.open(directory.path) }
+      #expect(try Self.goOn(restore("another", flip)) == [0, 1, 1000], "byte \(at)")
+    }
+    // The kernel takes whole pages, one after the other: of the last block it may have had some.
+    for left in [0, 4_096, 8_192] {
+      let directory = try restore(boot) { segments in
+        for index in last.at + left..<last.at + last.length { segments[last.segment].bytes[index] = 0 }
+      }
+      #expect(try Self.goOn(directory) == [0, 1, 1000], "torn at byte \(left)")
+    }
+    #expect(try Self.goOn(restore(boot) { _ in }) == [0, 1, 2, 1000])
+  }
+
+  @Test func aBitInTheHeaderOfASegmentThatHasJustBegunIsDamageWhereTheMachineHasGoneOn() throws {
+    let image = try Image(records: 40, payload: { $0 * 100 })
+    let first = try #require(image.blocks.indices.dropFirst().first { image.blocks[$0].segment > image.blocks[$0 - 1].segment })
+    let segment = image.blocks[first].segment
+    func restore(_ boot: String) throws -> TemporaryDirectory {
+      let directory = try image.restore { segments in
+        // Only its first block has been written.
+        let end = image.blocks[first].at + JournalBlock.aligned(image.blocks[first].length)
+        for index in end..<segments[segment].bytes.count { segments[segment].bytes[index] = 0 }
+        segments.removeSubrange((segment + 1)...)
+        segments[segment].bytes[9] ^= 4
+      }
+      try directory.write(JournalBoot.name, Array(boot.utf8))
+      return directory
+    }
+    let directory = try restore(FileSystem.posix.boot())
+    #expect(throws: JournalError.self) { try JournalFixture.open(directory.path) }
+    #expect(try Self.goOn(restore("another")) == Array(0..<UInt64(first)) + [1000])
+  }
+
   @Test func aTornBlockBehindADamagedOneStillTestifies() throws {
     let image = try Image(records: 3, payload: { _ in 5000 })
     let directory = try image.restore { segments in

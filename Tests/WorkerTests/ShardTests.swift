@@ -79,6 +79,61 @@ import Wire
     #expect(try rig.answer([transaction], firstSent: sent).outcomes[0].status == .duplicate)
   }
 
+  @Test func `after an outage what is decided is known for as long as its retries are taken`() throws {
+    var rig = try ShardRig()
+    rig.lead()
+    _ = try rig.answer([ShardRig.transaction("a")])
+    rig.now += 24 * 3_600_000
+    rig.records[0].epoch = Epoch(2)
+    rig.records[0].version = RecordVersion(2)
+    rig.lead()
+    // What waited for all that time comes with what is new.
+    let (sent, first) = (rig.now, ShardRig.transaction("first", at: rig.now))
+    #expect(try rig.answer([first]).outcomes[0].status == .decided)
+    for number in 0..<200 {
+      rig.now += 10
+      #expect(try rig.answer([ShardRig.transaction("x\(number)", at: rig.now)]).outcomes[0].status == .decided)
+    }
+    rig.now = sent + ShardRig.horizon
+    #expect(try rig.answer([ShardRig.transaction("y", at: rig.now)]).outcomes[0].status == .decided)
+    #expect(try rig.answer([first], firstSent: sent).outcomes[0].status == .duplicate)
+  }
+
+  @Test func `a primary whose clock is behind logs by its senders, and takes nothing that it would forget too early`() throws {
+    var rig = try ShardRig()
+    rig.lead()
+    let apart = LoggedTime.apartMax(ShardRig.horizon)
+    rig.now += 60_000
+    rig.shard.wallOffset = -apart
+    _ = try rig.answer([ShardRig.transaction("a")])
+    #expect(try ShardRig.split(rig.written).last!.0.loggedTime == rig.now - LoggedTime.lagMax)
+    #expect(rig.shard.output.clocksApart == nil)
+    rig.shard.wallOffset = -24 * 3_600_000
+    rig.now += 3_600_000
+    let late = ShardRig.transaction("b", at: rig.now)
+    let refused = try rig.answer([late, ShardRig.transaction("a")]).outcomes
+    #expect(refused.map(\.status) == [.retry, .duplicate] && refused[0].failure == .unavailable)
+    #expect(rig.shard.output.clocksApart == Int64(24 * 3_600_000))
+    rig.shard.wallOffset = 0
+    #expect(try rig.answer([late]).outcomes[0].status == .decided)
+  }
+
+  @Test func `a clock that is wrong alone makes nothing that was just sent too old`() throws {
+    var rig = try ShardRig()
+    rig.lead()
+    for (offset, sender) in [(Int64(24 * 3_600_000), Int64(0)), (0, 24 * 3_600_000)] {
+      rig.shard.wallOffset = offset
+      for number in 0..<100 {
+        rig.now += 500
+        rig.shard.logSinkCursors(now: rig.now) { _ in .zero }
+        _ = try rig.answer([ShardRig.transaction("\(offset)-\(number)", at: rig.now)], firstSent: rig.now + sender)
+      }
+      rig.shard.wallOffset = 0
+      let sent = rig.now - ShardRig.horizon * 3 / 4
+      #expect(try rig.answer([ShardRig.transaction("\(offset)")], firstSent: sent).outcomes[0].status == .decided)
+    }
+  }
+
   @Test func `rows of a partition that is led elsewhere are to be sent again, the others are decided`() throws {
     var rig = try ShardRig(partitions: 2)
     let other = Member(node: NodeID(2), storage: StorageID(high: 1, low: 2), incarnation: Incarnation(1))
@@ -346,7 +401,7 @@ import Wire
     try rig.submit([ShardRig.transaction("t1")])
     rig.hand()
     let ahead = try ShardRig.split(Array(rig.written[before...])).last!.0.loggedTime
-    #expect(ahead == rig.now + PartitionState.loggedTimeJumpMax)
+    #expect(ahead == rig.now + LoggedTime.apartMax(ShardRig.horizon))
     rig.shard.wallOffset = -24 * 3_600_000
     try rig.submit([ShardRig.transaction("t2")])
     rig.hand()

@@ -21,12 +21,14 @@ import Wire
   }
 
   /// Writes a snapshot as a shell does, with `between` after each piece of the walk.
-  static func write(_ state: PartitionState, _ log: EpochTable, pieceBytes: Int = 200, between: () throws -> Void = {}) throws -> (
-    header: SnapshotHeader, file: [UInt8]
-  ) {
+  static func write(
+    _ state: PartitionState, _ log: EpochTable, pieceBytes: Int = 200, exchangeAim: Int = SnapshotBlock.exchangeAim,
+    between: () throws -> Void = {}
+  ) throws -> (header: SnapshotHeader, file: [UInt8]) {
     let image = state.image(of: PartitionID(1), range: KeyRange.tiles(1)[0], log: log)
     var file: [UInt8] = []
     var writer = SnapshotWriter(image, cluster: cluster)
+    writer.exchangeAim = exchangeAim
     writer.begin { file += $0 }
     while let images = state.walkOn(bytes: pieceBytes) {
       writer.add(images) { file += $0 }

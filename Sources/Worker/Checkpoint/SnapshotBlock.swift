@@ -14,12 +14,14 @@ public struct SnapshotBlock: Equatable, Sendable {
     case dedup = 2
     /// Whole entity records of one kind, in any order.
     case entities = 3
-    /// `HomeLedger`, then `EntityLedger`; where there is an exchange.
+    /// `HomeLedger`, then `EntityLedger`; where there is an exchange. Of a large one the first part.
     case exchange = 4
     /// `HotItems`, a part of them a block, by rising version; where lists have any.
     case lists = 5
     /// `ListVersionsPart` of the dedup entries, behind them; where any was decided under hot items.
     case listVersions = 6
+    /// As `exchange`: further intakes and homes, which the block before has no room for. Builds that know one block alone refuse it.
+    case exchangeGoesOn = 7
     /// `SnapshotManifest`; the last block.
     case manifest = 255
   }
@@ -29,6 +31,8 @@ public struct SnapshotBlock: Equatable, Sendable {
   /// Contents are gathered until they reach this; one entity more may be in.
   public static var contentsAim: Int { 256 * 1024 }
   public static var contentsMax: Int { 64 * 1024 * 1024 }
+  /// Of the exchange as much goes into one block, about.
+  public static var exchangeAim: Int { 4 * 1024 * 1024 }
 
   public var kind: Kind
   public var contentsLength: Int

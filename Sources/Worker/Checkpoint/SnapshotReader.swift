@@ -124,7 +124,10 @@ final class RestoringState {
     switch kind {
     case .dedup: try takeDedup(contents)
     case .entities: try takeEntities(contents)
-    case .exchange: try takeExchange(contents)
+    case .exchange:
+      guard state.home.isEmpty, state.accounts.isEmpty else { throw .unreadable("it has two exchanges") }
+      try takeExchange(contents)
+    case .exchangeGoesOn: try takeExchange(contents)
     case .lists: try takeLists(contents)
     case .listVersions: try takeListVersions(contents)
     case .facts, .manifest: throw .unreadable("a block of kind \(kind) stands among the state's")
@@ -153,10 +156,13 @@ final class RestoringState {
   private func takeExchange(_ contents: [UInt8]) throws(SnapshotError) {
     do throws(WireError) {
       var reader = WireReader(contents.span.bytes)
-      state.home = try HomeLedger(from: &reader)
-      state.accounts = try EntityLedger(from: &reader)
+      let home = try HomeLedger(from: &reader)
+      let accounts = try EntityLedger(from: &reader)
       try reader.finish()
-      guard state.home.unfinished.allSatisfy({ Int($0.bundle) < state.bundles.count }) else {
+      guard state.home.append(home), state.accounts.append(accounts) else {
+        throw .invalid(at: 0, "parts of the exchange are out of order")
+      }
+      guard home.unfinished.allSatisfy({ Int($0.bundle) < state.bundles.count }) else {
         throw .invalid(at: 0, "an intake under a bundle that isn't named")
       }
     } catch {

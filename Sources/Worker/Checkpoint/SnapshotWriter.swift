@@ -15,6 +15,7 @@ public struct SnapshotWriter: ~Copyable {
   private var at = SnapshotHeader.size
   private var contents: [UInt8] = []
   private var dedupDigest: UInt64 = 0
+  var exchangeAim = SnapshotBlock.exchangeAim
 
   public init(_ image: PartitionImage, cluster: ClusterID) {
     self.image = image
@@ -38,10 +39,19 @@ public struct SnapshotWriter: ~Copyable {
     for part in ListVersionsPart.parts(dedup.listVersions) { try emit(block(.listVersions, part.encoded)) }
     for part in image.hot.parts { try emit(block(.lists, part.encoded)) }
     guard !image.home.isEmpty || !image.accounts.isEmpty else { return }
-    var out = WireWriter()
-    image.home.write(to: &out)
-    image.accounts.write(to: &out)
-    try emit(block(.exchange, out.bytes))
+    var kind = SnapshotBlock.Kind.exchange
+    let homes = image.home.parts(exchangeAim)
+    let accounts = image.accounts.parts(exchangeAim)
+    // The first of the one stands in a block with the last of the other: mostly there is one of each.
+    for (home, account) in homes.dropLast().map({ ($0, EntityLedger()) }) + [(homes.last!, accounts[0])]
+      + accounts.dropFirst().map({ (HomeLedger(), $0) })
+    {
+      var out = WireWriter()
+      home.write(to: &out)
+      account.write(to: &out)
+      try emit(block(kind, out.bytes))
+      kind = .exchangeGoesOn
+    }
   }
 
   public mutating func add(_ images: EntityImages, _ emit: ([UInt8]) throws -> Void) rethrows {

@@ -53,6 +53,31 @@ extension EntityLedger {
     }
   }
 
+  /// What is known of the homes, in parts of about `aim` bytes, but for homes that are larger; at least one.
+  func parts(_ aim: Int) -> [EntityLedger] {
+    var parts = [EntityLedger()]
+    var bytes = 0
+    for home in homes {
+      if bytes >= aim {
+        parts.append(EntityLedger())
+        bytes = 0
+      }
+      let account = accounts[home]!
+      parts[parts.count - 1].accounts[home] = account
+      bytes += account.kept.reduce(64 + account.marks.count * 24) { $0 + 20 + $1.values.count * 8 }
+    }
+    for part in parts.indices { parts[part].forgottenAt = forgottenAt }
+    return parts
+  }
+
+  /// Takes the next part; answers whether it is the next.
+  mutating func append(_ part: EntityLedger) -> Bool {
+    if let first = part.homes.first, let last = homes.last, first <= last { return false }
+    accounts.merge(part.accounts) { _, new in new }
+    forgottenAt = max(forgottenAt, part.forgottenAt)
+    return true
+  }
+
   /// Equal for replicas that applied the same entries.
   public func digest() -> UInt64 {
     var out = WireWriter()

@@ -19,7 +19,7 @@ struct ExchangeLane: Sendable {
   var sentCount = 0
   /// The newest offset that was ever owed, nil for none.
   private(set) var newest: Offset?
-  /// What the other is known to have logged, and when it was last told.
+  /// What the other's primary is known to have logged, and when it was last told.
   var knownSettled = Offset.zero
   var toldAt: Int64?
 

@@ -143,6 +143,7 @@ public struct HomeExchange: Sendable {
         // Whoever leads now may not have what was sent before.
         lanes[index].route = route
         lanes[index].sentCount = 0
+        if !planted(.keepToldMark) { lanes[index].knownSettled = .zero }
       }
     } else {
       redistribute(routes, ledger)
@@ -161,7 +162,10 @@ public struct HomeExchange: Sendable {
     case .unknownHome: actions.append(.fetchMap)
     case .unavailable: break
     case .replies(let replies):
-      if let lane { lanes[lane].knownSettled = max(lanes[lane].knownSettled, message.settled) }
+      // Of the primary that leads: what another one had logged may have gone with it.
+      if let lane, lanes[lane].route.epoch == message.targetEpoch {
+        lanes[lane].knownSettled = max(lanes[lane].knownSettled, message.settled)
+      }
       for reply in replies { take(reply, ledger, now: now, &actions) }
     }
     for lane in lanes.indices { send(lane, ledger, now: now, &actions) }

@@ -51,6 +51,25 @@ extension HomeLedger {
     }
   }
 
+  /// What is open, in parts of about `aim` bytes; at least one.
+  func parts(_ aim: Int) -> [HomeLedger] {
+    var parts = [HomeLedger()]
+    for intake in unfinished {
+      if parts[parts.count - 1].bytes >= aim { parts.append(HomeLedger()) }
+      parts[parts.count - 1].take(intake)
+    }
+    return parts
+  }
+
+  /// Takes the next part; answers whether it is the next.
+  mutating func append(_ part: HomeLedger) -> Bool {
+    for intake in part.unfinished {
+      guard newest.map({ $0 < intake.offset }) ?? true else { return false }
+      take(intake)
+    }
+    return true
+  }
+
   @_lifetime(reader: copy reader)
   private static func readPending(_ reader: inout WireReader) throws(WireError) -> Pending {
     let flags = Decision.Flags(rawValue: try reader.read(UInt8.self))

@@ -74,6 +74,9 @@ public struct HomeLedger: Sendable {
   /// In order of offset.
   public var unfinished: some Sequence<Intake> { intakes.lazy.filter { !$0.isFinished } }
 
+  /// Of all that are kept.
+  var newest: Offset? { intakes.last?.offset }
+
   /// The unfinished intake at `offset`.
   public func intake(_ offset: Offset) -> Intake? {
     guard let place = find(offset), !intakes[place].isFinished else { return nil }

@@ -15,7 +15,7 @@ extension Shard {
     let state = partition.state
     guard lists.version > state.hot.version, partition.replica.primaryEpoch != nil, state.seal == nil, partition.pause == nil
     else { return }
-    state.advance(to: state.nextLoggedTime(now: now + wallOffset))
+    state.advance(to: ownTime(of: partition, now: now))
     for record in lists.records(from: state.hot.version) {
       state.hot.apply(record.items, version: record.version, replacing: record.isReplacing)
       log(partition, .listItems, now: now) { record.write(to: &$0) }

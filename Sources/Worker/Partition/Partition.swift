@@ -23,6 +23,8 @@ final class Partition {
   var undelivered = Deque<HeldRecord>()
   /// End of the last decisions that this process gave to its sinks.
   var lastHanded = Offset.zero
+  /// When this primary logged its last entry, by the steady clock; nil at a follower.
+  var stampedAt: Int64?
 
   // Split and merge (R12).
   /// How this partition began, where it began as a successor.

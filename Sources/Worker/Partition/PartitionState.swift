@@ -4,11 +4,7 @@ import Wire
 /// What a partition's log amounts to: the dedup table, every entity's windows, and which bundle decides. A pure function
 /// of the entries applied (R14).
 public final class PartitionState {
-  /// Logged time never jumps ahead by more than this from one record to the next, so that a clock set wrong can't empty
-  /// the dedup table.
-  static let loggedTimeJumpMax: Int64 = 600_000
-  /// Logged time of a partition that serves is at most this much behind, also at rest: less than a jump, so that what comes next has its
-  /// own time.
+  /// Logged time of a partition that serves passes by such steps at rest, so that what lies behind the horizon goes little by little.
   static let restMax: Int64 = 300_000
   /// Entries of the dedup table are kept this much longer than a retry is taken, for clients' clocks that run ahead.
   static let clockSkewAllowed: Int64 = 10_000
@@ -48,12 +44,6 @@ public final class PartitionState {
   public var entityCount: Int { (entities?.count ?? 0) + foreign.count }
   public var entityBytes: Int { (entities?.memoryBytes ?? 0) + foreign.memoryBytes }
   public var memoryBytes: Int { dedup.memoryBytes + entityBytes + home.bytes + accounts.memoryBytes }
-
-  /// Time to log with a record written at `now`.
-  public func nextLoggedTime(now: Int64) -> Int64 {
-    guard loggedTime != .min else { return now }
-    return min(max(loggedTime, now), loggedTime + Self.loggedTimeJumpMax)
-  }
 
   /// Time passes in the log: what lies behind the horizon is forgotten.
   ///

@@ -56,15 +56,17 @@ extension Shard {
         partition.dropDelivered()
         // What has committed may leave at once; and a copy can't be fed before it has.
         while let held = partition.undelivered.popFirst() { deliver(held, partition) }
+        partition.stampedAt = nil
         let rest = Array(actions[next...])
         actions.removeAll(keepingCapacity: true)
-        let time = partition.state.nextLoggedTime(now: now + wallOffset)
+        let time = ownTime(of: partition, now: now)
         partition.state.advance(to: time)
         append(partition, kind: .epochStart, count: 1, payloadSize: 0, loggedTime: time, now: now) { _ in }
         actions = rest
         next = 0
       case .steppedDown(let commit):
         partition.pause = nil
+        partition.stampedAt = nil
         for request in partition.takeWaiters() { fail(request, partition.id) }
         endExchange(partition)
         // One that leads again at once keeps its whole log, and so what it has applied (R7).
@@ -140,12 +142,11 @@ extension Shard {
     }
   }
 
-  /// Logged time passes in a partition at rest, too. It moves by bounded steps: far behind, the first transactions after a rest would be
-  /// logged as older than they are, and be forgotten while their retries are still taken (a retry would be decided again).
+  /// Logged time passes in a partition at rest, too: its table would else be emptied in one go when transactions come again.
   private func keepTime(_ partition: Partition, now: Int64) {
     let state = partition.state
     guard partition.replica.isServing, state.seal == nil, state.loggedTime != .min,
-      now + wallOffset - state.loggedTime > PartitionState.restMax
+      ownTime(of: partition, now: now) - state.loggedTime > PartitionState.restMax
     else { return }
     appendSinkCursor(partition, state.sinkCursor, now: now)
   }
@@ -158,7 +159,7 @@ extension Shard {
   }
 
   private func appendSinkCursor(_ partition: Partition, _ cursor: Offset, now: Int64) {
-    let time = partition.state.nextLoggedTime(now: now + wallOffset)
+    let time = ownTime(of: partition, now: now)
     partition.state.advance(to: time)
     partition.state.sinkCursor = cursor
     append(partition, kind: .sinkCursor, count: 1, payloadSize: 8, loggedTime: time, now: now) {
@@ -178,7 +179,7 @@ extension Shard {
     guard let bundle = bundles[id], !bundle.parts.foreign.isEmpty, partition.replica.primaryEpoch != nil, !partition.state.knows(id),
       partition.state.seal == nil, partition.pause == nil
     else { return }
-    let time = partition.state.nextLoggedTime(now: now + wallOffset)
+    let time = ownTime(of: partition, now: now)
     partition.state.advance(to: time)
     partition.state.prepare(bundle)
     append(partition, .bundlePrepared, id, loggedTime: time, now: now)
@@ -196,7 +197,7 @@ extension Shard {
     guard let id = wantedBundle, let bundle = bundles[id], partition.replica.primaryEpoch != nil, partition.state.bundle?.id != id,
       partition.state.seal == nil, partition.pause == nil
     else { return }
-    let time = partition.state.nextLoggedTime(now: now + wallOffset)
+    let time = ownTime(of: partition, now: now)
     partition.state.advance(to: time)
     partition.state.activate(bundle)
     append(partition, .bundleActivated, id, loggedTime: time, now: now)

@@ -10,21 +10,21 @@ extension Shard {
   /// Writes checkpoint entries where they are due, one after the other.
   public func reviewCheckpoints(now: Int64) {
     guard output.fatal == nil, !partitions.values.contains(where: { $0.checkpoints.current != nil }) else { return }
-    for partition in partitions.values { partition.checkpoints.lastAt = partition.checkpoints.lastAt ?? now + wallOffset }
+    for partition in partitions.values { partition.checkpoints.lastAt = partition.checkpoints.lastAt ?? ownTime(of: partition, now: now) }
     let due = partitions.values.filter { partition in
       // What a snapshot holds is no sealed state (R12): that one lasts a moment.
       partition.replica.isServing && partition.state.seal == nil && partition.pause == nil && isCheckpointDue(partition, now: now)
     }
     guard let partition = due.min(by: { $0.id < $1.id }) else { return }
-    let time = partition.state.nextLoggedTime(now: now + wallOffset)
+    let time = ownTime(of: partition, now: now)
     partition.state.advance(to: time)
     append(partition, kind: .checkpoint, count: 1, payloadSize: 0, loggedTime: time, now: now) { _ in }
     beginCheckpoint(partition)
   }
 
-  /// In logged time, which a jump of the wall clock moves a little at a time.
+  /// In logged time, which a jump of the wall clock does not move.
   private func isCheckpointDue(_ partition: Partition, now: Int64) -> Bool {
-    partition.isCheckpointDue(checkpointPolicy, now: partition.state.nextLoggedTime(now: now + wallOffset))
+    partition.isCheckpointDue(checkpointPolicy, now: ownTime(of: partition, now: now))
   }
 
   /// An old journal segment is held back by this partition.

@@ -101,7 +101,8 @@ extension Shard {
     guard bundle.parts.isWhole, partition.exchange?.home.hasOpen != true, !state.home.hasUndecided else {
       return takeIn(payload, rows, partition, bundle, request: request, id: requestID, firstSent: firstSent, now: now)
     }
-    let time = state.nextLoggedTime(now: now + wallOffset)
+    let agreed = time(of: partition, firstSent: firstSent, now: now)
+    let time = agreed ?? state.loggedTime
     let base = partition.replica.log.end
     let bundleNumber = UInt32(state.bundles.count - 1)
     let first = work.fresh.count
@@ -134,6 +135,10 @@ extension Shard {
         request.outcomes[row.index].partition = id
         waitFor = max(waitFor, Offset(entry.offset + 1))
       case .new:
+        guard agreed != nil else {
+          refuse(rows[index...index], request, .unavailable)
+          continue
+        }
         // Entries are kept a little longer than this, so that clocks that differ a little decide nothing twice.
         if firstSent < (planted(.horizonByOwnClock) ? now + wallOffset : time) - dedupHorizon {
           request.outcomes[row.index].reject(.retryBeforeHorizon)

@@ -40,7 +40,7 @@ extension Shard {
       message, partition.state.accounts, home: standing, next: partition.replica.log.end, commit: partition.replica.commit,
       &exchange.entityActions)
     if let record {
-      partition.state.advance(to: partition.state.nextLoggedTime(now: now + wallOffset))
+      partition.state.advance(to: ownTime(of: partition, now: now))
       partition.state.contribute(record, end: partition.replica.log.end + 1)
       log(partition, .contributions, now: now) { record.write(to: &$0) }
       exchange.entities.logged(partition.state.accounts, &exchange.entityActions)
@@ -83,7 +83,7 @@ extension Shard {
     guard partition.state.seal == nil, partition.pause == nil, !partition.state.accounts.isEmpty else { return }
     let gone = partition.state.accounts.forgettable(absentFrom: { homes.contains($0) }, map: routesVersion)
     guard !gone.isEmpty else { return }
-    partition.state.advance(to: partition.state.nextLoggedTime(now: now + wallOffset))
+    partition.state.advance(to: ownTime(of: partition, now: now))
     partition.state.accounts.forget(gone, map: routesVersion)
     log(partition, .forgotten, now: now) { ForgottenRecord(map: routesVersion, homes: gone).write(to: &$0) }
   }
@@ -151,7 +151,7 @@ extension Shard {
     case .decide(let rows): decideLater(rows, partition, exchange, now: now)
     case .logAcknowledged(let record):
       guard partition.state.seal == nil else { return }
-      partition.state.advance(to: partition.state.nextLoggedTime(now: now + wallOffset))
+      partition.state.advance(to: ownTime(of: partition, now: now))
       for row in record.rows { partition.state.home.acknowledge(row.offset, row.slots) }
       log(partition, .acknowledged, now: now) { record.write(to: &$0) }
     case .fetchMap: output.fetchMap = true

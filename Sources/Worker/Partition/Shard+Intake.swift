@@ -15,7 +15,8 @@ extension Shard {
     guard state.home.bytes < HomeLedger.bytesMax else { return refuse(rows, request, .busy) }
     let exchange = exchange(of: partition, now: now)
     exchange.home.bundles = state.bundles.map(\.id)
-    let time = state.nextLoggedTime(now: now + wallOffset)
+    let agreed = time(of: partition, firstSent: firstSent, now: now)
+    let time = agreed ?? state.loggedTime
     let base = partition.replica.log.end
     var taken: [(range: Range<Int>, slots: EntitySlots)] = []
     var bytes = 0
@@ -44,6 +45,10 @@ extension Shard {
         request.outcomes[row.index].partition = partition.id
         waitFor = max(waitFor, Offset(entry.offset + 1))
       case .new:
+        guard agreed != nil else {
+          refuse([row], request, .unavailable)
+          continue
+        }
         if firstSent < time - dedupHorizon {
           request.outcomes[row.index].reject(.retryBeforeHorizon)
           continue
@@ -131,7 +136,7 @@ extension Shard {
           hot: state.hot.isEmpty ? [] : [(0..<rows.count, state.hot)], into: &decisions)
       }
     }
-    state.advance(to: state.nextLoggedTime(now: now + wallOffset))
+    state.advance(to: ownTime(of: partition, now: now))
     let end = partition.replica.log.end + 1
     exchange.home.decided(rows.map(\.offset), end: end)
     for (number, row) in rows.enumerated() {

@@ -85,7 +85,7 @@ extension Shard {
     _ record: LabelsRecord, _ partition: Partition, _ exchange: PartitionExchange?, _ request: Request, _ id: RequestID, now: Int64
   ) {
     let state = partition.state
-    state.advance(to: state.nextLoggedTime(now: now + wallOffset))
+    state.advance(to: ownTime(of: partition, now: now))
     let base = partition.replica.log.end
     if let exchange {
       exchange.home.bundles = state.bundles.map(\.id)

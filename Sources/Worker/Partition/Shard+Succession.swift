@@ -33,7 +33,7 @@ extension Shard {
 
   private func seal(_ partition: Partition, _ succession: Succession, now: Int64) {
     let payload = succession.encoded
-    let time = partition.state.nextLoggedTime(now: now + wallOffset)
+    let time = ownTime(of: partition, now: now)
     partition.state.advance(to: time)
     partition.isDelivered = false
     partition.state.seal = Seal(succession: succession, end: partition.replica.log.end + 1)
@@ -41,7 +41,7 @@ extension Shard {
   }
 
   private func unseal(_ partition: Partition, _ operation: OperationID, now: Int64) {
-    let time = partition.state.nextLoggedTime(now: now + wallOffset)
+    let time = ownTime(of: partition, now: now)
     partition.state.seal = nil
     partition.unsealedEnd = partition.replica.log.end + 1
     append(partition, kind: .unsealed, count: 1, payloadSize: 4, loggedTime: time, now: now) {

@@ -164,6 +164,7 @@ public final class Shard {
     fill: (UnsafeMutableRawBufferPointer) -> Void
   ) {
     let epoch = partition.replica.primaryEpoch!
+    partition.stampedAt = now
     let header = LogRecord(
       partition: partition.id, kind: kind, count: count, epoch: epoch, baseOffset: partition.replica.log.end,
       loggedTime: loggedTime, commitOffset: partition.replica.commit, length: LogRecord.headerSize + payloadSize)
@@ -174,6 +175,23 @@ public final class Shard {
     chunkParts.append(.init(partition: partition, base: header.baseOffset, end: header.endOffset))
     partition.replica.appended(epoch: epoch, count: count, now: now, &actions)
     carryOut(on: partition, now: now)
+  }
+
+  /// Time to log with an entry of the primary's own.
+  func ownTime(of partition: Partition, now: Int64) -> Int64 {
+    LoggedTime.own(after: partition.state.loggedTime, wall: now + wallOffset, elapsed: now - (partition.stampedAt ?? now))
+  }
+
+  /// Time to log with transactions that say that they were first sent at `firstSent`; nil where that is later than can be: their decisions
+  /// would be forgotten while retries of them are still taken.
+  func time(of partition: Partition, firstSent: Int64, now: Int64) -> Int64? {
+    let own = ownTime(of: partition, now: now)
+    if planted(.timeByOwnClock) { return max(own, now + wallOffset) }
+    let time = LoggedTime.ofRows(own: own, wall: now + wallOffset, firstSent: firstSent, horizon: dedupHorizon)
+    if planted(.timeByEntries) { return min(time, partition.state.loggedTime + 600_000) }
+    guard firstSent > time + LoggedTime.lagMax, !planted(.takeAheadOfTime) else { return time }
+    output.clocksApart = firstSent - (now + wallOffset)
+    return nil
   }
 
   /// Writes a fact about this replica's own log.

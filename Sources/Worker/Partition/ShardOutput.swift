@@ -89,6 +89,8 @@ public struct ShardOutput {
   public var checkpointReports: [CheckpointReport] = []
   /// A sealed or pausing partition waits for its decisions to stand in closed files.
   public var rotateSinks = false
+  /// Transactions were refused because they say that they were first sent this much later than it is by this node's clock, ms.
+  public var clocksApart: Int64?
   /// Set once: this node must stop serving (a record that can't be applied).
   public var fatal: ApplyError?
 

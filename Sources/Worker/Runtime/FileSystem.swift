@@ -28,6 +28,8 @@ struct FileSystem: Sendable {
   var names: @Sendable (_ directory: String) -> Result<[String], FileError>
   /// Takes an advisory lock on a file, unless another process has it.
   var lock: @Sendable (_ file: Int32) -> Int
+  /// Names the time since the machine was last started: another one each time. Empty where that can't be told.
+  var boot: @Sendable () -> String = { "" }
 
   static let posix = FileSystem(
     open: { path, flags in answer(Int(Glibc.open(path, flags | O_CLOEXEC, 0o640))) },
@@ -62,7 +64,15 @@ struct FileSystem: Sendable {
       }
       return .success(names)
     },
-    lock: { answer(Int(flock($0, LOCK_EX | LOCK_NB))) }
+    lock: { answer(Int(flock($0, LOCK_EX | LOCK_NB))) },
+    boot: {
+      let file = Glibc.open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
+      guard file >= 0 else { return "" }
+      defer { _ = Glibc.close(file) }
+      var text = [UInt8](repeating: 0, count: 64)
+      let count = Glibc.read(file, &text, text.count)
+      return String(decoding: text.prefix(max(0, count)).filter { $0 > 32 && $0 < 127 }, as: UTF8.self)
+    }
   )
 
   private static func answer(_ result: Int) -> Int { result < 0 ? -Int(errno) : result }

@@ -9,6 +9,9 @@ import Wire
 /// in `.replicated` mode blocks behind a hole that were written before s was synced do not. The journal is then cut
 /// at s: later segments are removed, the rest of this one is overwritten with zeros and synced before the first
 /// append, so no stale block can ever continue a new chain. A crash on the way leads to the same judgement again.
+///
+/// Where only the process has ended since, and not the machine, a last block that had been written to its end is damaged, whatever the
+/// marks say (`JournalBoot`).
 struct JournalRecoverer {
   let directory: String
   let cluster: ClusterID
@@ -21,6 +24,11 @@ struct JournalRecoverer {
     let number: UInt32
     let segmentBytes: Int
     let offset: Int
+  }
+
+  /// Whether whatever a killed process had written must be there still.
+  private func isSameBoot() throws(JournalError) -> Bool {
+    do throws(FileError) { return try JournalBoot.isSame(in: directory, system) } catch { throw .file(error) }
   }
 
   typealias Replay = (LogRecord, UnsafeRawBufferPointer, JournalPosition) throws -> Void
@@ -105,8 +113,11 @@ struct JournalRecoverer {
     var durable = walk.durable
     var highest = JournalSequence.none
     var stale: Range<Int>?
+    let isSameBoot = try isSameBoot()
+    var isDamage = false
     if current != nil {
       let bytes = try buffer.load(path, system)
+      isDamage = isSameBoot && JournalBoot.wasWhole(bytes, at: end, storage: storage)
       stale = SegmentBuffer.nonZero(bytes, from: end)
       (durable, highest) = Self.higher(
         (durable, highest), JournalWalk.testimony(in: bytes, from: end, storage: storage))
@@ -116,13 +127,15 @@ struct JournalRecoverer {
       let bytes = try buffer.load(JournalSegments.path(directory, number), system)
       if let header = try? JournalSegmentHeader(reading: bytes), header.storage == storage {
         durable = max(durable, header.durable)
+      } else if isSameBoot, SegmentBuffer.nonZero(bytes, from: JournalSegmentHeader.span) != nil {
+        isDamage = true
       }
       dirtyLater = dirtyLater || SegmentBuffer.nonZero(bytes, from: 0) != nil
       (durable, highest) = Self.higher((durable, highest), JournalWalk.testimony(in: bytes, from: 0, storage: storage))
     }
 
     let failed = walk.expected
-    guard durable < failed || planted(.cutDamagedLog) else {
+    guard durable < failed && !isDamage || planted(.cutDamagedLog) else {
       let reason = current?.reason ?? .noBlock
       throw .damaged(path: path, offset: end, sequence: failed, durable: durable, reason: reason.description)
     }

@@ -112,6 +112,7 @@ public final class Journal: Sendable {
       directory: directory, options: options, system: system, nextNumber: segment.number + 1, fill: segment.offset)
     writer = JournalWriter(
       segment: segment, recovery: recovery, cluster: cluster, storage: storage, options: options, preparer: preparer)
+    do throws(FileError) { try JournalBoot.note(in: directory, system) } catch { throw .file(error) }
   }
 
   /// Starts the threads. Batches appended before are written then.

@@ -34,6 +34,9 @@ final class WorkerLoop: @unchecked Sendable {
   var isExchangeScheduled = false
   private var appendedBytes = 0
   private var ticks = 0
+  /// One warning in ten seconds.
+  private static let clockWarningTicks = 200
+  private var nextClockWarning = 0
   /// Batches that came by HTTP and wait for rows to be decided.
   var calls: [ObjectIdentifier: PatientCall] = [:]
   /// Bulk batches that wait, and what they wait for.
@@ -279,6 +282,7 @@ final class WorkerLoop: @unchecked Sendable {
     for (partition, offset) in output.discards { checkpoints.discard(partition, offset) }
     for request in output.transfers { node.session.report(request) }
     for report in output.checkpointReports { node.session.report(report) }
+    if let apart = output.clocksApart { warn(ofClocks: apart) }
     for id in output.completed { answer(id) }
     for closed in output.rebuilds { node.rebuild(closed, on: self) }
     if !output.parts.isEmpty || !output.unborn.isEmpty || !output.successions.isEmpty || !output.retired.isEmpty || output.rotateSinks
@@ -286,6 +290,14 @@ final class WorkerLoop: @unchecked Sendable {
     {
       succeed(output)
     }
+  }
+
+  private func warn(ofClocks apart: Int64) {
+    guard ticks >= nextClockWarning else { return }
+    nextClockWarning = ticks + Self.clockWarningTicks
+    node.logger.warning(
+      "transactions are refused: their senders say that they were first sent later than it is here; set this worker's clock or theirs",
+      metadata: ["seconds_later": "\(apart / 1000)"])
   }
 
   private func answer(_ id: RequestID) {
