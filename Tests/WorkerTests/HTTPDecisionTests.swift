@@ -42,6 +42,11 @@ import Wire
     #expect(submit.flags == [.interactive, .withFeatures] && submit.deadlineMilliseconds == 250)
     #expect(submit.firstSent == 1_780_000_000_000)
 
+    // A caller's clock that is a little ahead says the same at each worker.
+    let ahead = ["Content-Type: application/json", "Assay-First-Sent-Ms: 1790000600000"]
+    #expect(try await client.ask("POST", "/v1/decisions", HTTPFixture.transaction("ok-3"), headers: ahead).status == 200)
+    #expect(fixture.gateway.seen.withLock { $0.submits.last?.0.firstSent } == 1_790_000_600_000)
+
     let byHeader = try await client.ask(
       "POST", "/v1/decisions", HTTPFixture.transaction("ok-2"), headers: ["Content-Type: application/json", "Assay-Features: true"])
     #expect(byHeader.body.contains("\"features\""))
@@ -235,6 +240,7 @@ import Wire
     (["Content-Type: application/json", "Assay-Deadline-Ms: 0"], 400),
     (["Content-Type: application/json", "Assay-Deadline-Ms: soon"], 400),
     (["Content-Type: application/json", "Assay-First-Sent-Ms: -1"], 400),
+    (["Content-Type: application/json", "Assay-First-Sent-Ms: 1790000600001"], 400),
     (["Content-Type: application/json", "Assay-Features: maybe"], 400),
   ])
   func headersThatAreNotUnderstoodAreRefused(headers: [String], status: Int) async throws {

@@ -47,7 +47,7 @@ final class DecisionCall {
       if batch.isOfLabels { flags = .labels }
       batch.seal(
         Submit(
-          firstSent: min(asked.firstSent ?? now, now), deadlineMilliseconds: UInt32(asked.deadlineMilliseconds), flags: flags,
+          firstSent: asked.firstSent ?? now, deadlineMilliseconds: UInt32(asked.deadlineMilliseconds), flags: flags,
           rowCount: batch.submittedCount))
       outcome = .batch(batch, nil)
       waiting += 1

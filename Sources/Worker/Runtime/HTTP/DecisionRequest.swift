@@ -24,7 +24,10 @@ struct DecisionRequest: Equatable {
   /// horizon is refused rather than decided again.
   var firstSent: Int64?
 
-  init(_ request: HTTPRequest, _ deadlines: HTTPDeadlines) throws(HTTPProblem) {
+  /// How far ahead of this worker's clock a caller's may be. What the partition's primary bears may be less (`LoggedTime`).
+  static let aheadMax: Int64 = 600_000
+
+  init(_ request: HTTPRequest, _ deadlines: HTTPDeadlines, now: Int64) throws(HTTPProblem) {
     deadlineMilliseconds = deadlines.standard
     let headers = request.headers
     let mediaType = headers.first(name: "content-type")?.split(separator: ";").first?.lowercased()
@@ -41,6 +44,9 @@ struct DecisionRequest: Equatable {
     if let text = headers.first(name: "assay-first-sent-ms") {
       guard let value = Int64(text), value >= 0 else {
         throw Self.invalid("Assay-First-Sent-Ms is a time in milliseconds since 1970")
+      }
+      guard value <= now + Self.aheadMax else {
+        throw Self.invalid("Assay-First-Sent-Ms lies ahead of this worker's clock by more than ten minutes; set the clock that is wrong")
       }
       firstSent = value
     }

@@ -37,7 +37,8 @@ final class DecisionService {
 
   func respond(to request: HTTPRequest, _ reply: HTTPReply) {
     let asked: DecisionRequest
-    do throws(HTTPProblem) { asked = try DecisionRequest(request, deadlines) } catch { return reply(error.response) }
+    let now = now()
+    do throws(HTTPProblem) { asked = try DecisionRequest(request, deadlines, now: now) } catch { return reply(error.response) }
     refreshParser()
     let batch: TransactionBatch
     do throws(TransactionBatch.Defect) {
@@ -47,7 +48,7 @@ final class DecisionService {
     }
     for case .rejected(let rejection, _) in batch.rows { metrics.rejected(rejection.reason) }
     let call = DecisionCall(batch, reply, requestID: request.id, logger)
-    call.begin(gateway, asked, now: now())
+    call.begin(gateway, asked, now: now)
   }
 
   /// The schema changes with the bundle; comparing an array with itself costs nothing.
