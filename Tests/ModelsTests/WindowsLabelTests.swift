@@ -115,6 +115,11 @@ struct WindowsLabelTests {
     #expect(driver.label(payment, Label(.fraud, version: 2)) && driver.standing(payment) == .known(Label(.fraud, version: 2)))
     #expect(!driver.label(payment, Label(.legitimate, version: 1)) && !driver.label(payment, Label(.legitimate, version: 2)))
     #expect(driver.label(payment, Label(.legitimate, version: 3)) && driver.standing(twin) == .known(nil))
+    // An id that stands twice, as one that came again behind the dedup horizon: each is known by its content.
+    let again = Payment(card: 1, time: start, amount: 95, country: 1, channel: 3, merchant: 2, id: 1)
+    _ = driver.observe(again)
+    #expect(driver.label(again, Label(.fraud)) && driver.standing(again) == .known(Label(.fraud)))
+    #expect(driver.standing(payment) == .known(Label(.legitimate, version: 3)))
     // Behind what any window may ask for it is gone.
     _ = driver.observe(Payment(card: 1, time: start + 150 * 60_000 + 20 * 60_000, id: 3))
     _ = driver.observe(Payment(card: 1, time: start + 400 * 60_000, id: 4))
