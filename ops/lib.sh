@@ -30,8 +30,8 @@ need_swift() {
 
 # What the build links against.
 build_packages=(liblz4-dev libssl-dev libsqlite3-dev zlib1g-dev pkg-config)
-# What the tests run beside it: a real etcd for coordinators that share their metadata.
-test_packages=(curl etcd-server etcd-client)
+# What the tests run beside it: a real etcd for coordinators that share their metadata, and pandas, whose windows features are held against.
+test_packages=(curl etcd-server etcd-client python3-pandas)
 
 # Builds a product in release; prints where it is.
 build_release() {

@@ -39,6 +39,48 @@ private let decoders: [@Sendable (UnsafeRawBufferPointer) -> Void] = [
   message(WatchMap.self),
   message(ClusterMap.self),
   fuzzSubjectName,
+  message(LeaderHint.self),
+  message(ReplicaReport.self),
+  message(HealthReport.self),
+  message(HealthNotice.self),
+  message(HealthRequest.self),
+  message(HealthStatus.self),
+  message(StartOperation.self),
+  message(OperationStarted.self),
+  message(AbortOperation.self),
+  message(Operations.self),
+  message(OperationsRequest.self),
+  message(HandOverCommand.self),
+  message(HandOverReport.self),
+  message(AuditLog.self),
+  message(AuditRequest.self),
+  message(SuccessionCommand.self),
+  message(SuccessionReport.self),
+  message(RecordsReport.self),
+  message(RecordsRequest.self),
+  message(BackupContent.self),
+  message(BackupRequest.self),
+  message(CheckpointReport.self),
+  message(TransferRequest.self),
+  message(TransferSession.self),
+  message(TransferRead.self),
+  message(TransferChunk.self),
+  message(EntityRequest.self),
+  message(EntityAnswer.self),
+  message(EditList.self),
+  message(ListEdited.self),
+  message(Lists.self),
+  message(ListsRequest.self),
+  message(ListItems.self),
+  message(ListItemsRequest.self),
+  fuzzSubmit,
+  fuzzDecisions,
+  fuzzAppend,
+  payload({ try Appended(reading: $0) }, { $0.write(to: &$1) }),
+  payload({ try Contributions(reading: $0) }, { $0.write(to: &$1) }),
+  payload({ try ContributionReplies(reading: $0) }, { $0.write(to: &$1) }),
+  payload({ try Quarantine(reading: $0) }, { $0.write(to: &$1) }),
+  payload({ try Quarantined(reading: $0) }, { $0.write(to: &$1) }),
 ]
 
 private func message<Message: WireValue>(_: Message.Type) -> @Sendable (UnsafeRawBufferPointer) -> Void {
@@ -47,6 +89,52 @@ private func message<Message: WireValue>(_: Message.Type) -> @Sendable (UnsafeRa
     precondition(message.encoded.elementsEqual(bytes), "\(Message.self) is written otherwise than it was read")
   }
 }
+
+/// The same for what is read by itself.
+private func payload<Message>(
+  _ read: @escaping @Sendable (RawSpan) throws -> Message, _ write: @escaping @Sendable (Message, inout WireWriter) -> Void
+) -> @Sendable (UnsafeRawBufferPointer) -> Void {
+  { bytes in
+    guard let message = try? read(bytes.bytes) else { return }
+    var out = WireWriter()
+    write(message, &out)
+    precondition(out.bytes.elementsEqual(bytes), "\(Message.self) is written otherwise than it was read")
+  }
+}
+
+/// Rows lie within the payload, and the labels behind them are ones. What is in a row is for the transaction's own checks.
+@Sendable private func fuzzSubmit(_ bytes: UnsafeRawBufferPointer) {
+  guard let submit = try? Submit(reading: bytes.bytes) else { return }
+  var rows: [Range<Int>] = []
+  guard (try? submit.locateRows(in: bytes.bytes, into: &rows)) != nil else { return }
+  precondition(rows.count == submit.rowCount && rows.last?.upperBound == bytes.count)
+  var out = WireWriter()
+  submit.write(rows: bytes.bytes.extracting(Submit.headerSize..<bytes.count), to: &out)
+  precondition(out.bytes.elementsEqual(bytes), "a submit is written otherwise than it was read")
+  for row in rows where submit.flags.contains(.labels) { _ = Label(of: bytes.bytes.extracting(row)) }
+}
+
+/// Both readers take the same; the one that borrows is stricter in the number of features.
+@Sendable private func fuzzDecisions(_ bytes: UnsafeRawBufferPointer) {
+  let whole = try? Decisions(reading: bytes.bytes)
+  let rows = try? borrowed(bytes.bytes)
+  if let rows { precondition(whole?.outcomes.count == rows, "the reader that borrows takes what the other refuses") }
+  guard let whole else { return }
+  var out = WireWriter()
+  whole.write(to: &out)
+  // A decision's reserved byte is not kept.
+  precondition(out.count == bytes.count, "decisions are written otherwise than they were read")
+}
+
+private func borrowed(_ bytes: RawSpan) throws -> Int {
+  var reader = try DecisionsReader(bytes)
+  let count = reader.rowCount
+  for _ in 0..<count { _ = try reader.next() }
+  try reader.finish()
+  return count
+}
+
+@Sendable private func fuzzAppend(_ bytes: UnsafeRawBufferPointer) { _ = try? Append(reading: bytes.bytes) }
 
 /// An unknown code is read as `internal`, and so the bytes may differ; the second writing may not.
 @Sendable private func fuzzFailure(_ bytes: UnsafeRawBufferPointer) {

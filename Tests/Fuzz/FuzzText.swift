@@ -1,5 +1,4 @@
-// libFuzzer over the text decoders. Compiled alone (see ops/fuzz): -sanitize=fuzzer -parse-as-library -D ASSAY_FUZZ_TEXT,
-// with Wire and Models; run with SWIFT_BACKTRACE=enable=no.
+// libFuzzer over the text decoders: files, HTTP bodies, mappings. `ops/fuzz SECONDS text` builds it with Wire, CEL and Models.
 //
 // What must hold for any bytes: no trap, no read out of bounds; what is taken is a record that writes and reads back as
 // itself; lines do not depend on how the stream is cut; a quarantine line is JSON.
@@ -19,7 +18,8 @@
     let input = [UInt8](UnsafeBufferPointer(start: start + 1, count: count - 1))
     let piece = 1 + Int(start[0] >> 3)
     switch start[0] & 7 {
-    case 0, 1: fuzzObject(input)
+    case 0: fuzzObject(input)
+    case 1: fuzzBody(input)
     case 2: fuzzStream(input, .ndjson, piece)
     case 3, 4: fuzzStream(input, .csv, piece)
     case 5: fuzzMapping(input)
@@ -39,7 +39,13 @@
     var parser = TransactionJSON(extraFields: extras)
     var builder = TransactionBuilder()
     do throws(Rejection) { try parser.parse(input.span.bytes, into: &builder) } catch { return }
-    let first = record(builder)
+    checkText(record(builder))
+  }
+
+  /// A record's own text reads back as the record.
+  private func checkText(_ first: [UInt8]) {
+    var parser = TransactionJSON(extraFields: extras)
+    var builder = TransactionBuilder()
     var line: [UInt8] = []
     TransactionText(extraFields: extras).appendJSON(TransactionView(trusted: first.span.bytes), to: &line)
     do throws(Rejection) {
@@ -48,6 +54,30 @@
       fatalError("a record's own text is refused: \(error)")
     }
     precondition(record(builder) == first, "a record's text reads back as another record")
+  }
+
+  /// A request's body, as transactions and as labels: every row is a record of whole bytes or has its reason.
+  private func fuzzBody(_ input: [UInt8]) {
+    for isOfLabels in [false, true] {
+      var parser = TransactionJSON(extraFields: extras + (isOfLabels ? LabelFields.specs : []), refuseUnknownFields: true)
+      guard let batch = try? TransactionBatch(input.span.bytes, &parser, labelField: isOfLabels ? extras.count : nil) else { continue }
+      precondition(!batch.rows.isEmpty && (batch.isArray || batch.rows.count == 1))
+      var end = Submit.headerSize
+      var submitted = 0
+      for case .submitted(let range) in batch.rows {
+        precondition(range.lowerBound == end)
+        end = range.upperBound
+        submitted += 1
+        let bytes = batch.payload
+        let row = bytes.span.bytes.extracting(range)
+        precondition(!isOfLabels || Label(of: row) != nil, "a row of labels has none")
+        let record = isOfLabels ? Label.record(of: row) : row
+        checkText(record.withUnsafeBytes { Array($0) })
+      }
+      precondition(end == batch.payload.count && submitted == batch.submittedCount)
+      precondition(batch.quarantine.count == batch.rows.count - submitted)
+      precondition(batch.quarantine.allSatisfy { $0.excerpt.count <= Quarantine.excerptMax })
+    }
   }
 
   private func outcomes(_ input: [UInt8], _ format: TransactionTextReader.Format, _ piece: Int) -> [String] {

@@ -60,6 +60,52 @@ struct BundleTestRunTests {
       ])
   }
 
+  private static let risk =
+    "version: 1\nfeatures:\n  - {name: frauds_30d, aggregate: fraud_count, window: 30d}\n"
+    + "  - {name: merchant_share_30d, entity: merchant, aggregate: fraud_share, window: 30d}\n"
+
+  static func labelled(_ steps: [String]) throws -> [DefinitionError] {
+    let tests = "version: 1\ntests:\n  - name: labels\n    steps:\n" + steps.map { "      - \($0)\n" }.joined()
+    let archive = BundleRulesTests.archive(["features.yaml": risk, "tests/a.yaml": tests])
+    return try BundleTestRun.run(try Bundle(archive: archive, id: BundleID(high: 1, low: 2)), archive).flatMap(\.failures)
+  }
+
+  @Test func aLabelCountsFromItsStepOn() throws {
+    func step(_ id: String, _ frauds: String, _ share: String) -> String {
+      "{transaction: \(Self.transaction(id, ", merchant: m")), expect: {features: {frauds_30d: \(frauds), merchant_share_30d: \(share)}}}"
+    }
+    let steps = [
+      step("t1", "0", "0"), "label: {transaction_id: t1, label: fraud}", step("t2", "1", "0.5"),
+      "label: {transaction_id: t1, card: '007', label: legitimate, label_version: 2}", step("t3", "0", "0"),
+    ]
+    #expect(try Self.labelled(steps) == [])
+    let failures = try Self.labelled(steps + [step("t4", "1", "0.25"), "label: {transaction_id: t1, label: fraud}"])
+    #expect(
+      failures.map { String($0.description.split(separator: ": ", maxSplits: 2)[2]) } == [
+        "test 'labels': frauds_30d is 0.0, expected 1.0", "test 'labels': merchant_share_30d is 0.0, expected 0.25",
+        "test 'labels': the transaction has a label of version 2: give this one a higher label_version",
+      ], "\(failures)")
+  }
+
+  @Test func aLabelThatNobodyTakesFails() throws {
+    let label = "label: {transaction_id: t1, label: fraud}"
+    let kept = try Self.run(
+      "version: 1\ntests:\n  - name: none\n    steps:\n      - transaction: \(Self.transaction("t1"))\n      - \(label)\n")
+    #expect(kept[0].failures.map(\.description).first?.hasSuffix("no feature asks for labels: none are kept") == true && kept[0].steps == 1)
+    for (step, why) in [
+      (label, "no step before is a transaction of this id"), ("{label: {transaction_id: t1, label: bad}}", "'bad' is not a known label"),
+      ("{\(label), transaction: \(Self.transaction("t1"))}", "a label is a step of its own"),
+      ("label: {transaction_id: t1, label: fraud, label_version: 0}", "0 is outside 1 to 65535"),
+      ("label: {transaction_id: t0, card: other, label: fraud}", "no step before is a transaction of this id"),
+    ] {
+      let found = BundleCheckTests.findings([
+        "features.yaml": Self.risk,
+        "tests/a.yaml": "version: 1\ntests:\n  - name: bad\n    steps:\n      - transaction: \(Self.transaction("t0"))\n      - \(step)\n",
+      ])
+      #expect(found.count == 1 && found[0].contains(why), "\(step): \(found)")
+    }
+  }
+
   @Test func mistakesInTestsAreFoundByTheCheck() {
     let found = BundleCheckTests.findings([
       "tests/a.yaml": """

@@ -76,9 +76,15 @@ struct SchemaDefinitionTests {
     #expect(DurationText.text(milliseconds: milliseconds) == text)
   }
 
+  @Test func deadlinesMayBeInMilliseconds() {
+    #expect(DurationText.milliseconds("250ms", isFine: true) == 250 && DurationText.milliseconds("2s", isFine: true) == 2_000)
+    #expect(DurationText.milliseconds("250ms") == nil && DurationText.milliseconds("ms", isFine: true) == nil)
+  }
+
   @Test(arguments: ["", "5", "m", "-5m", "5 m", "5w", "1.5h", "99999999999999d", "9999999999d"])
   func otherTextIsNoDuration(_ text: String) {
     #expect(DurationText.milliseconds(text) == nil)
+    #expect(DurationText.milliseconds(text, isFine: true) == nil)
   }
 
   static func error(_ yaml: String) -> DefinitionError? {

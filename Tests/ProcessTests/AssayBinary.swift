@@ -21,10 +21,10 @@ enum AssayBinary {
 
   /// Runs a command to its end.
   @discardableResult
-  static func run(_ arguments: [String]) throws -> Result { try start(arguments).wait() }
+  static func run(_ arguments: [String], program: String = path) throws -> Result { try start(arguments, program: program).wait() }
 
   /// Starts a command. Not by Foundation's Process, which waits for grandchildren too: a cluster outlives its command.
-  static func start(_ arguments: [String]) throws -> Running {
+  static func start(_ arguments: [String], program: String = path) throws -> Running {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     let output = directory.appendingPathComponent("out").path
@@ -36,10 +36,10 @@ enum AssayBinary {
     // Files, not pipes: a full pipe would hold the process up.
     posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT, 0o600)
     posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT, 0o600)
-    var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
+    var words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
     defer { for word in words { free(word) } }
     var pid = pid_t()
-    let code = posix_spawn(&pid, path, &actions, nil, &words, environ)
+    let code = posix_spawnp(&pid, program, &actions, nil, &words, environ)
     guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: code) ?? .EINVAL) }
     return Running(pid: pid, output: output, errors: errors)
   }

@@ -153,6 +153,40 @@ import Testing
     #expect(compared.contains("against rules") && compared.contains("0 of"), "\(compared)")
   }
 
+  @Test("what comes again in a file counts once, as it did on the cluster")
+  func repeats() throws {
+    let bundle = try write(Self.files, to: "good")
+    let input = "\(directory)/t.ndjson"
+    _ = try run("generate", "--transactions", "2000", "--seed", "9", "--cards", "100", "--days", "3", "--out", input)
+    let once = try lines(of: input)
+    // Each third comes again, some payments later; each hundredth with other content.
+    var again: [String] = []
+    for (index, line) in once.enumerated() {
+      again.append(line)
+      if index >= 10, index % 3 == 0 { again.append(once[index - 10]) }
+      if index >= 5, index % 100 == 0 { again.append(once[index - 5].replacing("\"amount\":", with: "\"amount\":1")) }
+    }
+    let repeated = "\(directory)/again.ndjson"
+    try again.map { $0 + "\n" }.joined().write(toFile: repeated, atomically: true, encoding: .utf8)
+    let cluster = try TestCluster(workers: 1, partitions: 3, replicas: 1)
+    _ = try run("bundle", "activate", bundle, "--cluster", cluster.directory, "--wait")
+    let decisions = "\(directory)/d.ndjson"
+    // Conflicts are refused: status 4.
+    _ = try run("submit", repeated, "--cluster", cluster.directory, "--decisions", decisions, "--with-features", fails: true)
+    for threads in ["1", "2"] {
+      let exported = try run(
+        "export", "--features", "--bundle", bundle, "--input", repeated, "--online", decisions, "--threads", threads, "--out",
+        "\(directory)/r-\(threads).csv")
+      #expect(exported.contains("repeated    663 transactions") && exported.contains("conflicts   19 transactions"), "\(exported)")
+    }
+    _ = try run("export", "--features", "--bundle", bundle, "--input", input, "--out", "\(directory)/once.csv")
+    #expect(FileManager.default.contentsEqual(atPath: "\(directory)/once.csv", andPath: "\(directory)/r-2.csv"))
+    let told = try run("backtest", "--bundle", bundle, "--input", repeated)
+    #expect(told.contains("repeated      663 transactions") && told.contains("transactions  2,000"), "\(told)")
+    let trained = try run("train", "isolation-forest", "--input", repeated, "--output", "\(directory)/m.json", "--skip-first", "0")
+    #expect(trained.contains("2,000"), "\(trained)")
+  }
+
   @Test("features of labels are exported as they were online: counted from when the labels became known")
   func labels() throws {
     var files = Self.files

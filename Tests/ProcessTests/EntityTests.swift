@@ -78,5 +78,13 @@ struct EntityTests {
       return counts == [Int?](repeating: count / Self.terminals + asked, count: Self.terminals)
     }
     #expect(isComplete, "payments do not count at their terminals")
+
+    // What the metrics say of it.
+    let probe = try HTTPSProbe("worker-2", of: cluster)
+    #expect(try probe.counter("assay_exchange_sent_total") > 0 && probe.counter("assay_exchange_answered_total") > 0)
+    let before = try probe.counter("assay_decision_latency_seconds_count")
+    let rows = (0..<5).map { payment("http-\($0)", count + 1_000 + $0) }
+    #expect(try probe.decide("[\(rows.joined(separator: ","))]", deadlineMilliseconds: 30_000).status == 200)
+    #expect(try probe.counter("assay_decision_latency_seconds_count") >= before + 5, "rows that came by HTTP count, too")
   }
 }

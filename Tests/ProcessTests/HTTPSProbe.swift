@@ -35,6 +35,13 @@ struct HTTPSProbe: Sendable {
     return Answer(status: status, headers: parts[0].lowercased(), body: parts.dropFirst().joined(separator: "\r\n\r\n"))
   }
 
+  /// A counter of the worker's `/metrics`, its series summed; 0 where there is none.
+  func counter(_ name: String) throws -> Int {
+    let text = try exchange("GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+    return text.split(whereSeparator: \.isNewline).filter { $0.hasPrefix(name + " ") || $0.hasPrefix(name + "{") }
+      .reduce(0) { $0 + (Int($1.split(separator: " ").last ?? "") ?? 0) }
+  }
+
   private func exchange(_ request: String) throws -> String {
     let done = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: String.self)
     let tls = tls

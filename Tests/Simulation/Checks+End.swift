@@ -92,7 +92,8 @@ extension Checks {
         }
         guard let place = places[row.record], place == (answer.partition, answer.offset, answer.listVersion) else {
           return cluster.world.fail(
-            "\(client.process.name)'s transaction \(tag) was answered with \(answer.partition) \(answer.offset) under list version \(answer.listVersion), and is "
+            "\(client.process.name)'s transaction \(tag) was answered with \(answer.partition) \(answer.offset) under list version "
+              + "\(answer.listVersion), and is "
               + (places[row.record].map { "at \($0)" } ?? "in no committed history"))
         }
       }

@@ -132,7 +132,8 @@ import Wire
     for number in 0..<3 {
       table.restore(
         .init(
-          high: UInt64(number), low: 1, content: 0, offset: 0, decision: DedupTableTests.decision(0), loggedTime: 0, bundle: 0, partition: 1))
+          high: UInt64(number), low: 1, content: 0, offset: 0, decision: DedupTableTests.decision(0), loggedTime: 0, bundle: 0, partition: 1
+        ))
     }
     typealias Run = ListVersionRuns.Run
     let isGood = table.restore(ListVersionsPart([Run(start: 0, version: 5), Run(start: 2, version: 4)]))

@@ -99,10 +99,18 @@ import Wire
     let registry = MetricsRegistry()
     let loops = [WorkerMetrics(registry), WorkerMetrics(registry)]
     WorkerGauges(
-      journalPendingBytes: { 512 }, partitions: { [("primary", 3)] }, entities: { 7 }, stateBytes: { 4096 },
+      journalPendingBytes: { 512 }, partitions: { [("primary", 3)] }, entities: { 7 }, stateBytes: { 4096 }, exchange: { (2, 5) },
       links: { [("coordinator", 1)] }, bundles: { [.init(id: BundleID(high: 1, low: 2), name: "cards \"v1\"")] }
     ).register(in: registry)
     let fraud = Decision(score: 1, action: .decline, verdict: .potentialFraud, flags: [], reasons: Decision.noReasons)
+    let exchanges = [ExchangeMetrics(registry), ExchangeMetrics(registry)]
+    #expect(try PrometheusText(registry.text())["assay_exchange_sent_total"] == nil, "there is no exchange yet")
+    for exchange in exchanges {
+      var counts = ExchangeCounts()
+      (counts.sent, counts.sentAgain, counts.answered, counts.answeredLate, counts.heldBack) = (7, 1, 6, 2, 3)
+      exchange.add(counts)
+      exchange.degraded(.window, 4)
+    }
     for loop in loops {
       loop.decided(fraud)
       loop.rejected(.retryBeforeHorizon)
@@ -120,6 +128,9 @@ import Wire
     #expect(metrics["assay_duplicates_total"] == 4 && metrics["assay_decision_latency_seconds_count"] == 256)
     #expect(metrics["assay_journal_pending_bytes"] == 512 && metrics["assay_journal_fsync_seconds_count"] == 2)
     #expect(metrics["assay_bundle_info", "name", "cards \"v1\""] == 1)
+    let exchanged = ["sent", "sent_again", "answered", "answered_late", "held_back"].map { metrics["assay_exchange_\($0)_total"] }
+    #expect(exchanged == [14, 2, 12, 4, 6] && metrics["assay_degraded_total", "reason", "window"] == 8)
+    #expect(metrics["assay_exchange_open_payments"] == 2 && metrics["assay_exchange_owed"] == 5)
     #expect(metrics["assay_entities"] == 7 && metrics["assay_state_bytes"] == 4096)
   }
 }

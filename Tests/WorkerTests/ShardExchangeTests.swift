@@ -89,6 +89,37 @@ import Wire
     #expect(rig.shard.requestsUnderWay == 0)
   }
 
+  @Test func `deadline and window are settings, and what becomes of contributions is counted`() throws {
+    var rig = try Rig()
+    rig.shard.exchangeOptions.deadline = 500
+    let id = try rig.rig.submit([Self.row(1, card: 1, terminal: 1, device: 1)])
+    rig.settle(losing: { _ in true })
+    rig.tick(after: 499)
+    rig.settle(losing: { _ in true })
+    #expect(!rig.shard.output.completed.contains(id))
+    rig.tick(after: 1)
+    rig.settle(losing: { _ in true })
+    #expect(try rig.rig.take(id).outcomes[0].decision.flags.contains(.degraded) && rig.shard.degraded == [1, 0, 0])
+    rig.tick(after: HomeExchange.resendAfter)
+    rig.settle()
+    rig.tick(after: 1)
+    let counts = rig.shard.exchangeCounts
+    #expect(
+      counts.sent == 2 && counts.sentAgain >= 4 && counts.answered == 2 && counts.answeredLate == 2 && counts.heldBack == 0, "\(counts)")
+    #expect(rig.shard.totals.openIntakes == 0)
+
+    var full = try Rig()
+    full.shard.exchangeOptions.window = 256
+    _ = try full.rig.submit((1...300).map { Self.row($0, card: 1, terminal: $0, device: 1) })
+    full.settle(losing: { _ in true })
+    // Payments of one card stand side by side in one partition's log: the window has room for the first 256.
+    #expect(full.shard.degraded == [0, 44, 0] && full.shard.totals.openIntakes == 256 && full.shard.totals.owedIntakes == 300)
+    full.tick(after: full.shard.exchangeOptions.deadline)
+    full.settle(losing: { _ in true })
+    #expect(full.shard.degraded == [256, 44, 0] && full.shard.totals.openIntakes == 0)
+    #expect(full.shard.exchangeCounts.heldBack == 88)
+  }
+
   @Test func `at the deadline it is decided degraded, once, and the contribution arrives later (X4)`() throws {
     var rig = try Rig()
     let row = Self.row(1, card: 1, terminal: 1, device: 1)
@@ -98,7 +129,7 @@ import Wire
     let retry = try rig.rig.submit([row])
     rig.settle()
     #expect(!rig.shard.output.completed.contains(id) && !rig.shard.output.completed.contains(retry) && rig.lost > 0)
-    rig.tick(after: Shard.entityDeadline)
+    rig.tick(after: ExchangeOptions().deadline)
     rig.settle(losing: { _ in true })
     let outcome = try rig.rig.take(id).outcomes[0]
     #expect(
@@ -168,7 +199,7 @@ import Wire
     rig.settle(losing: { _ in true })
     rig.rig.sync()
     #expect(!rig.shard.output.completed.contains(retry) && rig.shard.output.completed.contains(other))
-    rig.tick(after: Shard.entityDeadline)
+    rig.tick(after: ExchangeOptions().deadline)
     rig.settle(losing: { _ in true })
     let decided = try rig.rig.take(id).outcomes[0]
     let repeated = try rig.rig.take(retry).outcomes[0]

@@ -125,7 +125,7 @@ import Wire
     let row = Self.row(1, card: 1, terminal: 1)
     let id = try rig.rig.submit([row])
     rig.settle(losing: { _ in true })
-    rig.tick(after: Shard.entityDeadline)
+    rig.tick(after: ExchangeOptions().deadline)
     rig.settle(losing: { _ in true })
     _ = try rig.rig.take(id)
     let early = try #require(try rig.label([(row, Label(.fraud))])).outcomes[0]
@@ -184,7 +184,7 @@ import Wire
   @Test func `payments keep their part of the exchange's window`() throws {
     var rig = try Self.rig()
     var rows: [[UInt8]] = []
-    for start in stride(from: 0, to: Shard.labelsOpenMax + 200, by: 500) {
+    for start in stride(from: 0, to: rig.shard.labelsOpenMax + 200, by: 500) {
       let batch = (start..<start + 500).map { Self.row($0, card: 1, terminal: 1) }
       _ = try rig.answer(batch)
       rows += batch
@@ -200,7 +200,7 @@ import Wire
         if outcome.status == .retry { #expect(outcome.failure == .busy) }
       }
     }
-    #expect(statuses[.applied] == Shard.labelsOpenMax && (statuses[.retry] ?? 0) > 0)
+    #expect(statuses[.applied] == rig.shard.labelsOpenMax && (statuses[.retry] ?? 0) > 0)
   }
 }
 

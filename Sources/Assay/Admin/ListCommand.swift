@@ -78,12 +78,17 @@ struct ListCommand: AsyncParsableCommand {
   struct Show: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Show the hot items, oldest first.")
     @Argument(help: "Those of this list only.") var list: String?
+    @Flag(help: "Lines of JSON, as 'assay backtest --list-items' reads them.") var json = false
     @OptionGroup(title: "Cluster") var cluster: ClusterOptions
 
     func run() async throws {
       try await cluster.asAdmin { admin in
         let lists = try await admin.lists()
         let records = lists.records.filter { list == nil || $0.item.list == list }
+        if json {
+          for record in records { print(try ListEditLine(record).json) }
+          return
+        }
         for record in records {
           let item = record.item
           let until = item.until == ListItem.never ? "" : "  until \(OperationText.time(item.until))"

@@ -68,9 +68,11 @@ final class BacktestShard: ReplayShard {
   private var isCounted: [Bool] = []
 
   /// `isWarmUp`: transactions that only fill the windows, by their number.
-  init(_ bundle: Models.Bundle, against other: Models.Bundle?, labels: LabelFile?, isWarmUp: @escaping (Int) -> Bool) {
-    judge = Judge(bundle, labels: labels, batchMax: Self.batchMax)
-    self.other = other.map { Judge($0, labels: labels, batchMax: Self.batchMax) }
+  init(
+    _ bundle: Models.Bundle, against other: Models.Bundle?, labels: LabelFile?, lists: ListHistory?, isWarmUp: @escaping (Int) -> Bool
+  ) {
+    judge = Judge(bundle, labels: labels, lists: lists, batchMax: Self.batchMax)
+    self.other = other.map { Judge($0, labels: labels, lists: lists, batchMax: Self.batchMax) }
     self.labels = labels
     self.isWarmUp = isWarmUp
     counts = BacktestCounts(rules: judge.ruleCount)
@@ -80,6 +82,7 @@ final class BacktestShard: ReplayShard {
   /// By the schema of the first bundle.
   var refused: Int { judge.refused }
   var firstRefusal: Rejection? { judge.firstRefusal }
+  var repeatCounts: RepeatCounts { judge.repeatCounts }
 
   func take(_ record: UnsafeRawBufferPointer, number: Int) {
     guard judge.observe(record) else { return }

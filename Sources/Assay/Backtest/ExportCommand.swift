@@ -59,6 +59,9 @@ struct ExportCommand: AsyncParsableCommand {
       if refused > 0, let first = shards.compactMap(\.firstRefusal).first {
         print("refused     \(NumberText.grouped(refused)) by the schema; the first: \(first)")
       }
+      var repeats = RepeatCounts()
+      for shard in shards { repeats += shard.repeatCounts }
+      for line in repeats.lines(width: 12) { print(line) }
       if let out { print("file        \(out)") }
       print("digest      \(digest)")
       guard let online else { return }

@@ -37,7 +37,7 @@ final class ExportShard: ReplayShard {
       return
     }
     let key = view.keyHash
-    _ = row.withUnsafeMutableBufferPointer { table.observe(view, keyHash: key, into: $0) }
+    guard row.withUnsafeMutableBufferPointer({ table.observe(view, keyHash: key, into: $0) }) != nil else { return }
     view.id.withUnsafeBytes { id in
       view.card.withUnsafeBytes { card in row.withUnsafeBufferPointer { digest.add(id: id, card: card, $0) } }
     }
@@ -45,6 +45,8 @@ final class ExportShard: ReplayShard {
     FeatureLine.append(view, names: bundle.features.names, row.span, isFraud: isFraud, asCSV: format == .csv, to: &text)
     lines.append((number, text.count))
   }
+
+  var repeatCounts: RepeatCounts { table.repeatCounts }
 
   func endRound() {}
 

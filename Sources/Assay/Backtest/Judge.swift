@@ -16,15 +16,24 @@ final class Judge {
   private(set) var held: [Bool] = []
   private(set) var modelScores: [Float] = []
   let ruleCount: Int
+  private let lists: ListHistory?
+  /// Of each row of the batch, where there are hot items.
+  private var versions: [UInt64] = []
+  /// Hot items at the versions that rows had last, the newest use first: partitions do not switch at once.
+  private var standings: [HotLists] = []
+  private static let standingsMax = 8
 
-  init(_ bundle: Models.Bundle, labels: LabelFile?, batchMax: Int) {
+  init(_ bundle: Models.Bundle, labels: LabelFile?, lists: ListHistory?, batchMax: Int) {
     self.bundle = bundle
+    self.lists = bundle.rules == nil ? nil : lists
     table = LabelledHistories(features: bundle.features, labels: labels)
     matrix = [Double](repeating: 0, count: bundle.features.count * batchMax)
     ruleCount = bundle.rules?.book.rules.count ?? 0
   }
 
-  /// The next row of the batch; false if the bundle's schema refuses the transaction.
+  var repeatCounts: RepeatCounts { table.repeatCounts }
+
+  /// The next row of the batch; false if the bundle's schema refuses the transaction, or it has come before.
   func observe(_ record: UnsafeRawBufferPointer) -> Bool {
     let view = TransactionView(trusted: RawSpan(_unsafeBytes: record))
     // Against its own time: a file is neither late nor early.
@@ -39,12 +48,17 @@ final class Judge {
     let seen = matrix.withUnsafeMutableBufferPointer {
       table.observe(view, keyHash: key, into: UnsafeMutableBufferPointer(rebasing: $0[row * width..<(row + 1) * width]))
     }
+    guard let seen else { return false }
     flags.append(seen.decisionFlags)
+    if let lists { versions.append(lists.version(of: view)) }
     return true
   }
 
   /// Takes the last row back out of the batch; its card's history keeps the event.
-  func dropLast() { flags.removeLast() }
+  func dropLast() {
+    flags.removeLast()
+    if lists != nil { versions.removeLast() }
+  }
 
   /// Decides all rows since the last call; `records` has them at `ranges`.
   func decide(_ records: UnsafeRawBufferPointer, _ ranges: [Range<Int>]) {
@@ -53,14 +67,39 @@ final class Judge {
     held.removeAll(keepingCapacity: true)
     held.append(contentsOf: repeatElement(false, count: count * ruleCount))
     modelScores.removeAll(keepingCapacity: true)
+    let hot = hotRuns()
     matrix.withUnsafeBufferPointer { matrix in
       decider.decide(
         bundle, records: records, record: { ranges[$0] }, matrix: matrix, rowCount: count, stride: bundle.features.count,
-        flags: flags[...], into: &decisions,
+        flags: flags[...], hot: hot, into: &decisions,
         observe: { row, rule, outcome in if outcome == .holds { self.held[row * self.ruleCount + rule] = true } },
         scored: { self.modelScores.append($0) })
     }
     flags.removeAll(keepingCapacity: true)
+    versions.removeAll(keepingCapacity: true)
+  }
+
+  /// Runs of rows of one list version, with the items of then.
+  private func hotRuns() -> [(rows: Range<Int>, lists: HotLists)] {
+    guard let lists else { return [] }
+    var runs: [(rows: Range<Int>, lists: HotLists)] = []
+    var start = 0
+    while start < versions.count {
+      var end = start + 1
+      while end < versions.count, versions[end] == versions[start] { end += 1 }
+      let standing = standing(at: versions[start], lists)
+      if !standing.isEmpty { runs.append((start..<end, standing)) }
+      start = end
+    }
+    return runs
+  }
+
+  private func standing(at version: UInt64, _ lists: ListHistory) -> HotLists {
+    let known = standings.firstIndex { $0.version == version }
+    let standing = known.map { standings.remove(at: $0) } ?? lists.lists(at: version)
+    standings.insert(standing, at: 0)
+    if standings.count > Self.standingsMax { standings.removeLast() }
+    return standing
   }
 
   func takeTallies(_ body: (Rule, RuleTally) -> Void) { decider.takeTallies { body($1, $2) } }

@@ -2,8 +2,8 @@ import HeapModule
 import Models
 import Wire
 
-/// Histories of a replay in which labels count from when they became known: before the next transaction whose event time is not
-/// earlier. A label that was known before its own transaction counts behind it.
+/// Histories of a replay. What comes again counts once, as online. Labels count from when they became known: before the next transaction
+/// whose event time is not earlier. A label that was known before its own transaction counts behind it.
 struct LabelledHistories: ~Copyable {
   private struct Waiting: Comparable {
     var at: Int64
@@ -21,14 +21,18 @@ struct LabelledHistories: ~Copyable {
   private let labels: LabelFile?
   private var waiting = Heap<Waiting>()
   private var number = 0
+  private var repeats = RepeatFilter()
 
   init(features: FeatureSet, labels: LabelFile?) {
     table = FeatureHistories(features: features)
     self.labels = features.countsLabels && labels?.hasTimes == true ? labels : nil
   }
 
-  /// As `FeatureHistories.observe`, with what is known by then.
-  mutating func observe(_ view: TransactionView, keyHash: KeyHash, into out: UnsafeMutableBufferPointer<Double>) -> Observation {
+  var repeatCounts: RepeatCounts { RepeatCounts(repeated: repeats.repeated, contradicting: repeats.contradicting) }
+
+  /// As `FeatureHistories.observe`, with what is known by then; nil of a transaction that has come before.
+  mutating func observe(_ view: TransactionView, keyHash: KeyHash, into out: UnsafeMutableBufferPointer<Double>) -> Observation? {
+    guard repeats.isNew(view, keyHash: keyHash) else { return nil }
     guard let labels else { return table.observe(view, keyHash: keyHash, into: out) }
     while let first = waiting.min, first.at <= view.eventTime {
       waiting.removeMin()

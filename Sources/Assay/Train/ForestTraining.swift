@@ -45,6 +45,8 @@ final class ForestTraining {
     reservoir = RowReservoir(width: modelFeatures.count, capacity: options.rowsMax, seed: options.seed)
   }
 
+  var repeatCounts: RepeatCounts { table.repeatCounts }
+
   /// Rows that count as training data so far.
   var trainingRows: Int { reservoir.seen }
 
@@ -59,9 +61,9 @@ final class ForestTraining {
     }
     let view = TransactionView(trusted: bytes)
     let keyHash = view.keyHash
-    replayed += 1
     row.withUnsafeMutableBufferPointer { row in
-      _ = table.observe(view, keyHash: keyHash, into: row)
+      guard table.observe(view, keyHash: keyHash, into: row) != nil else { return }
+      replayed += 1
       if !isWarmUp { reservoir.offer(UnsafeBufferPointer(row), columns: columns, isFraud: isFraud) }
     }
   }

@@ -155,6 +155,7 @@ struct IsolationForestCommand: AsyncParsableCommand {
     if training.refused > 0, let first = training.firstRefusal {
       print("refused       \(NumberText.grouped(training.refused)) by the schema; the first: \(first)")
     }
+    for line in training.repeatCounts.lines(width: 14) { print(line) }
     print(
       "forest        \(trees) trees on \(training.modelFeatures.count) features, samples of "
         + "\(NumberText.grouped(trained.forest.sampleSize)) from \(NumberText.grouped(trained.sampledRows)) of "

@@ -15,6 +15,7 @@ import Wire
 ///           score: 0.61                  # to 6 places
 ///           reasons: [CARD_TESTING]      # exactly these, in this order
 ///           features: {count_10m: 2, mcc: missing}
+///       - label: {transaction_id: t1, label: fraud}     # known from here on; label_version and card where they are needed
 /// ```
 /// Each test begins with an empty history. A transaction's keys are those of NDJSON.
 struct BundleTest {
@@ -23,6 +24,8 @@ struct BundleTest {
 
   struct Step {
     var record: [UInt8]
+    /// What has become known of the transaction, which was a step before; nil where it is decided now.
+    var label: Label?
     var expectation: Expectation?
     /// For what turns out otherwise.
     var node: DefinitionNode
@@ -71,7 +74,7 @@ private struct BundleTestReader {
         let name = try entry.required("name").text(lengthMax: 200)
         var steps: [BundleTest.Step] = []
         for step in try entry.required("steps").list(countMax: BundleTest.stepsMax) {
-          if let read = findings.attempt({ () throws(DefinitionError) in try self.step(step) }) { steps.append(read) }
+          if let read = findings.attempt({ () throws(DefinitionError) in try self.step(step, behind: steps) }) { steps.append(read) }
         }
         return BundleTest(name: name, steps: steps)
       }
@@ -80,10 +83,32 @@ private struct BundleTestReader {
     return tests
   }
 
-  private func step(_ node: DefinitionNode) throws(DefinitionError) -> BundleTest.Step {
-    let entry = try node.mapping(known: ["transaction", "expect"])
+  private func step(_ node: DefinitionNode, behind steps: [BundleTest.Step]) throws(DefinitionError) -> BundleTest.Step {
+    let entry = try node.mapping(known: ["transaction", "expect", "label"])
+    if let label = entry["label"] {
+      guard entry["transaction"] == nil, entry["expect"] == nil else { throw node.error("a label is a step of its own") }
+      return try self.label(label, behind: steps)
+    }
     return BundleTest.Step(
       record: try record(try entry.required("transaction")), expectation: try entry["expect"].map(expectation), node: node)
+  }
+
+  /// Of the newest transaction of this id, and card.
+  private func label(_ node: DefinitionNode, behind steps: [BundleTest.Step]) throws(DefinitionError) -> BundleTest.Step {
+    let entry = try node.mapping(known: ["transaction_id", "card", "label", "label_version"])
+    let idNode = try entry.required("transaction_id")
+    let id = Array(try idNode.text.utf8)
+    let card = try entry["card"].map { (node) throws(DefinitionError) in Array(try node.text.utf8) }
+    let finding = try entry.required("label").word([("fraud", Label.Finding.fraud), ("legitimate", .legitimate)], kind: "label")
+    let version = UInt16(try entry["label_version"]?.integer(in: 1...65_535) ?? 1)
+    let known = steps.last { step in
+      guard step.label == nil else { return false }
+      let view = TransactionView(trusted: step.record.span.bytes)
+      guard view.id.withUnsafeBytes({ $0.elementsEqual(id) }) else { return false }
+      return card.map { card in view.card.withUnsafeBytes { $0.elementsEqual(card) } } ?? true
+    }
+    guard let known else { throw idNode.error("no step before is a transaction of this id") }
+    return BundleTest.Step(record: known.record, label: Label(finding, version: version), expectation: nil, node: node)
   }
 
   private func record(_ node: DefinitionNode) throws(DefinitionError) -> [UInt8] {

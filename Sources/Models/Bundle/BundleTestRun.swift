@@ -18,12 +18,32 @@ public enum BundleTestRun {
       replay.forget()
       var failures: [DefinitionError] = []
       for step in test.steps {
+        if let label = step.label {
+          let standing = replay.label(label, step.record)
+          if let why = Self.refusal(of: label, standing) { failures.append(step.node.error("test '\(test.name)': \(why)")) }
+          continue
+        }
         let decided = replay.decide(step.record)
         if let expectation = step.expectation {
           check(expectation, decided, replay.features, bundle, test.name, &failures)
         }
       }
-      return Result(name: test.name, steps: test.steps.count, failures: failures)
+      return Result(name: test.name, steps: test.steps.count { $0.label == nil }, failures: failures)
+    }
+  }
+
+  /// Why a cluster would not take the label; nil where it counts from here on.
+  private static func refusal(of label: Label, _ standing: LabelStanding) -> String? {
+    switch standing {
+    case .notKept: "no feature asks for labels: none are kept"
+    case .unknown, .contradicted:
+      "the card's history does not have the transaction: it was too late for it, or no feature looks back so far"
+    case .known(let earlier):
+      if let earlier, earlier.version >= label.version {
+        "the transaction has a label of version \(earlier.version): give this one a higher label_version"
+      } else {
+        nil
+      }
     }
   }
 
@@ -85,6 +105,13 @@ public struct BundleReplay: ~Copyable {
       }
     }
     return decisions[0]
+  }
+
+  /// What has become known of a transaction that was decided before; what the answer says of it was so before.
+  mutating func label(_ label: Label, _ record: [UInt8]) -> LabelStanding {
+    let view = TransactionView(trusted: record.span.bytes)
+    let key = view.keyHash
+    return table.label(label, view, keyHash: key)
   }
 
   public func takeTallies(_ body: (Rule, RuleTally) -> Void) { decider.takeTallies { body($1, $2) } }

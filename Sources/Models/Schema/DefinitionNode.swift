@@ -69,12 +69,12 @@ package struct DefinitionNode {
     return value
   }
 
-  /// Milliseconds of a text such as `5m`.
-  package func duration(in range: ClosedRange<Int64>) throws(DefinitionError) -> Int64 {
-    guard let value = DurationText.milliseconds(try text) else {
+  /// Milliseconds of a text such as `5m`; `isFine` takes `250ms`, too.
+  package func duration(in range: ClosedRange<Int64>, isFine: Bool = false) throws(DefinitionError) -> Int64 {
+    guard let value = DurationText.milliseconds(try text, isFine: isFine) else {
       throw error(
         "'\(try text)' is not a duration",
-        suggestion: "Write a whole number and one of the units s, m, h, d, such as 30s, 5m, 24h or 90d.")
+        suggestion: "Write a whole number and one of the units \(isFine ? "ms, " : "")s, m, h, d, such as 30s, 5m, 24h or 90d.")
     }
     guard range.contains(value) else {
       let bounds =

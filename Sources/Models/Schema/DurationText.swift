@@ -1,9 +1,14 @@
-/// Durations as they stand in definitions: a whole number and one unit, `30s`, `5m`, `24h`, `90d`.
+/// Durations as they stand in definitions: a whole number and one unit, `30s`, `5m`, `24h`, `90d`; deadlines of configurations also
+/// `250ms`.
 public enum DurationText {
-  /// Milliseconds; nil for any other text and for more than 100,000 days.
-  public static func milliseconds(_ text: String) -> Int64? {
+  /// Milliseconds; nil for any other text and for more than 100,000 days. `isFine` takes the unit ms, too.
+  public static func milliseconds(_ text: String, isFine: Bool = false) -> Int64? {
+    if isFine, text.hasSuffix("ms") { return milliseconds(digits: text.utf8.dropLast(2), scale: 1) }
     guard let unit = text.utf8.last, let scale = scale(of: unit) else { return nil }
-    let digits = text.utf8.dropLast()
+    return milliseconds(digits: text.utf8.dropLast(), scale: scale)
+  }
+
+  private static func milliseconds(digits: Substring.UTF8View, scale: Int64) -> Int64? {
     guard (1...10).contains(digits.count), digits.allSatisfy({ (48...57).contains($0) }) else { return nil }
     let number = digits.reduce(Int64(0)) { $0 * 10 + Int64($1 - 48) }
     let (product, overflow) = number.multipliedReportingOverflow(by: scale)

@@ -21,6 +21,8 @@ public struct ReadyIntake: Equatable, Sendable {
   public var replies: [ContributionReplies.Reply]
   /// Contributions that are not acknowledged yet: `LateDecisions` logs them.
   public var owed: EntitySlots
+  /// A full window kept some of its contributions back (X3).
+  public var isHeldBack = false
 }
 
 /// Who owns a range of the key space, as the newest map says.

@@ -36,6 +36,8 @@ public struct HomeExchange: Sendable {
   private var ready: [Offset] = []
   /// The partition's list, to which intakes refer by index.
   public var bundles: [BundleID]
+  /// Since they were last taken.
+  private var counts = ExchangeCounts()
 
   struct Open: Sendable {
     let offset: Offset
@@ -45,6 +47,8 @@ public struct HomeExchange: Sendable {
     /// The intake's commit starts it.
     var due = Int64.max
     var phase = Phase.waiting
+    /// By a full window, some of what it would have waited for.
+    var isHeldBack = false
   }
 
   enum Phase: Equatable, Sendable {
@@ -85,6 +89,15 @@ public struct HomeExchange: Sendable {
 
   /// Something is undecided, or its decision has not committed.
   public var hasOpen: Bool { !open.isEmpty }
+
+  /// Payments that wait for answers or the deadline.
+  public var openCount: Int { open.count { $0.phase == .waiting } }
+
+  /// What has been counted since the last call.
+  public mutating func takeCounts() -> ExchangeCounts {
+    defer { counts = ExchangeCounts() }
+    return counts
+  }
 
   /// End of the entry with the decision on `offset`, while that may not have committed.
   public func decisionEnd(_ offset: Offset) -> Offset? {
@@ -186,7 +199,9 @@ public struct HomeExchange: Sendable {
       if planted(.staleIsNoAnswer) { return }
     }
     guard let lane = laneIndex(intake.key(reply.slot)), lanes[lane].acknowledge(intake.offset, reply.slot) else { return }
+    counts.answered += 1
     if intake.isDecided {
+      if intake.label == nil { counts.answeredLate += 1 }
       if acknowledged.isEmpty { acknowledgedSince = now }
       acknowledged.append(.init(offset: intake.offset, slots: EntitySlots(reply.slot)))
       if planted(.lateReplyDecides) {
@@ -210,6 +225,8 @@ public struct HomeExchange: Sendable {
       open[place].awaited.forEach { slot in
         if let lane = laneIndex(intake.key(slot)), lanes[lane].route.node != nil, lanes[lane].isHeldBack(intake.offset) {
           awaited.remove(slot)
+          counts.heldBack += 1
+          open[place].isHeldBack = true
         }
       }
       open[place].awaited = awaited
@@ -240,7 +257,7 @@ public struct HomeExchange: Sendable {
     }
     var owed = intake.owed
     for reply in open[place].replies { owed.remove(reply.slot) }
-    return ReadyIntake(offset: offset, replies: open[place].replies, owed: owed)
+    return ReadyIntake(offset: offset, replies: open[place].replies, owed: owed, isHeldBack: open[place].isHeldBack)
   }
 
   // MARK: What has settled
@@ -295,6 +312,7 @@ public struct HomeExchange: Sendable {
     var message = message(index, settled: settled)
     for place in places {
       let item = lanes[index].items[place]
+      if item.sentAt == .min { counts.sent += item.owed.count } else { counts.sentAgain += item.owed.count }
       lanes[index].sent(place, now: now)
       guard !item.owed.isEmpty, let intake = ledger.intake(item.offset) else { continue }
       let bundle = bundles[Int(intake.bundle)]

@@ -4,8 +4,6 @@ import Wire
 /// The exchange between partitions (X1-X5), a shard's part: whose turn it is to send what, what comes from others, and what
 /// of it is logged. The rules are those of `HomeExchange` and `EntityExchange`.
 extension Shard {
-  /// X4, ms: how long a payment waits for other partitions.
-  static let entityDeadline: Int64 = 100
   /// A home that has been asked to drain takes nothing in for this long after the last time it was asked; ms.
   static let drainMilliseconds: Int64 = 500
 
@@ -73,6 +71,7 @@ extension Shard {
       guard partition.exchange != nil || partition.state.mayExchange else { continue }
       let exchange = exchange(of: partition, now: now)
       exchange.home.tick(partition.state.home, now: now, &exchange.homeActions)
+      exchangeCounts += exchange.home.takeCounts()
       forgetHomes(partition, now: now)
       exchangeDue.append(partition)
     }
@@ -108,7 +107,8 @@ extension Shard {
     let epoch = partition.replica.primaryEpoch!
     let exchange = PartitionExchange(
       home: HomeExchange(
-        partition: partition.id, epoch: epoch, me: me, deadline: Self.entityDeadline, ledger: partition.state.home,
+        partition: partition.id, epoch: epoch, me: me, deadline: exchangeOptions.deadline, window: exchangeOptions.window,
+        ledger: partition.state.home,
         bundles: partition.state.bundles.map(\.id), commit: partition.replica.commit, routes: routes, now: now),
       entities: EntityExchange(partition: partition.id, range: partition.range, epoch: epoch, me: me))
     partition.exchange = exchange
@@ -119,6 +119,7 @@ extension Shard {
   func endExchange(_ partition: Partition) {
     guard let exchange = partition.exchange else { return }
     partition.exchange = nil
+    exchangeCounts += exchange.home.takeCounts()
     for offset in exchange.waiting.keys.sorted() { for row in exchange.waiting[offset]! { fail(row.request, partition.id) } }
   }
 

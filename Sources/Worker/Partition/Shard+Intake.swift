@@ -179,9 +179,18 @@ extension Shard {
       flags.formUnion(Observation(rawValue: seen).decisionFlags)
       missing.remove(reply.slot)
     }
-    if !missing.isEmpty { flags.insert(.degraded) }
+    if !missing.isEmpty {
+      flags.insert(.degraded)
+      degraded[Self.reason(ready, missing).rawValue] += 1
+    }
     parts.finish(row, amount: amount)
     return flags
+  }
+
+  /// Of several the first that an operator can do something about.
+  private static func reason(_ ready: ReadyIntake, _ missing: EntitySlots) -> DegradedReason {
+    if ready.isHeldBack { return .window }
+    return ready.replies.contains { missing.contains($0.slot) } ? .bundle : .deadline
   }
 
   /// Whoever waits for the decision waits for its commit from here on.

@@ -8,7 +8,7 @@ import Wire
 /// it must not say so (R10).
 extension Shard {
   /// Labels on their way to other partitions at which more are refused: the rest of the exchange's window is for payments.
-  static let labelsOpenMax = ExchangeWindow.size / 4
+  var labelsOpenMax: Int { exchangeOptions.window / 4 }
 
   /// The same as `decide`, for rows of a `Submit` of labels.
   @discardableResult
@@ -53,7 +53,7 @@ extension Shard {
         continue
       }
       let standing = state.entities!.labelStanding(transaction, keyHash: row.key)
-      if Self.isNews(label, standing), state.home.count >= Self.labelsOpenMax {
+      if Self.isNews(label, standing), state.home.count >= labelsOpenMax {
         refuse([row], request, .busy)
         continue
       }

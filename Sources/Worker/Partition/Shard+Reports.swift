@@ -39,6 +39,10 @@ extension Shard {
     public var dedupEntries = 0
     public var stateBytes = 0
     public var entityBytes = 0
+    /// Payments that wait for other partitions.
+    public var openIntakes = 0
+    /// Those, and what was decided and is still owed to another partition; labels, too.
+    public var owedIntakes = 0
   }
 
   public var totals: Totals {
@@ -49,6 +53,9 @@ extension Shard {
       totals.dedupEntries += partition.state.dedup.count
       totals.stateBytes += partition.state.memoryBytes
       totals.entityBytes += partition.state.entityBytes
+      guard let exchange = partition.exchange else { continue }
+      totals.openIntakes += exchange.home.openCount
+      totals.owedIntakes += partition.state.home.count
     }
     return totals
   }

@@ -28,6 +28,11 @@ public final class Shard {
   var bundles: [BundleID: Bundle] = [:]
   var settings: ClusterSettings?
   public var checkpointPolicy = CheckpointPolicy()
+  public var exchangeOptions = ExchangeOptions()
+  /// Since the shell took them last.
+  public var exchangeCounts = ExchangeCounts()
+  /// By `DegradedReason`.
+  public var degraded = [Int](repeating: 0, count: DegradedReason.allCases.count)
   /// The wall clock less the clock of `now`, ms.
   public var wallOffset: Int64 = 0
   /// The bundle that the cluster map says decides.

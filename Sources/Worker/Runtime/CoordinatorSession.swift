@@ -321,7 +321,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
     for id in wanted { need(id) }
     link.send(
       Heartbeat(
-        node: id, incarnation: node.me.incarnation, map: version, bundles: node.loadedBundles(), bundleProblem: bundleProblem,
+        node: id, incarnation: node.me.incarnation, map: version, bundles: node.loadedBundles.reported, bundleProblem: bundleProblem,
         diskFree: node.journal.hasRoom ? node.diskFree() : 0, replicas: node.replicaReports()))
     let report = HealthReport(
       node: id, incarnation: node.me.incarnation, disk: node.journal.disk.report, peers: node.loops[0].peers.ping(companions))

@@ -13,6 +13,7 @@ final class PatientCall {
   private let submit: Submit
   private let payload: [UInt8]
   private let ranges: [Range<Int>]
+  private let received = monotonicNanoseconds()
   private var batch: PatientBatch
   /// The rows under way, and their places.
   private var current: (gathering: Gathering, places: [Int])?
@@ -105,6 +106,7 @@ final class PatientCall {
     alarm?.cancel()
     alarm = nil
     loop.ended(self)
+    if case .success(let decisions) = result { loop.count(decisions, of: submit, since: received) }
     answer(result)
   }
 }

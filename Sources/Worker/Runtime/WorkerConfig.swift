@@ -18,6 +18,8 @@ import Wire
 /// http_deadline_max: 60s             # the longest Assay-Deadline-Ms (1ms to 10m)
 /// loops: 1                           # event loops; partitions are spread over them (default: 1, at most 64)
 /// dedup_horizon: 1h                  # how long a retry gets the original decision (1m to 30d)
+/// entity_deadline: 100ms             # how long a payment waits for features of entities in other partitions (10ms to 10s)
+/// exchange_window: 8192              # how many payments a partition may be ahead of what others have answered (256 to 8192)
 /// requests_max: 4096                 # batches under way at which clients are told to slow down
 /// segment_mb: 64                     # size of a log segment (16 to 1024)
 /// checkpoint_mb: 64                  # log of a partition after which it is written down as a snapshot (1 to 65536)
@@ -44,6 +46,7 @@ public struct WorkerConfig: Sendable {
   public var httpDeadlines = HTTPDeadlines()
   public var loops = 1
   public var dedupHorizon: Int64 = 3_600_000
+  public var exchange = ExchangeOptions()
   public var requestsMax = 4_096
   public var segmentBytes = 64 << 20
   public var checkpoints = CheckpointPolicy()
@@ -58,7 +61,8 @@ public struct WorkerConfig: Sendable {
   static let keys = [
     "name", "data", "listen", "http", "coordinators", "advertise", "advertise_http", "zone", "tls", "http_tls",
     "http_deadline", "http_deadline_max", "loops",
-    "dedup_horizon", "requests_max", "segment_mb", "checkpoint_mb", "checkpoint_every", "transfer_mb", "reserve_mb",
+    "dedup_horizon", "entity_deadline", "exchange_window", "requests_max", "segment_mb", "checkpoint_mb", "checkpoint_every", "transfer_mb",
+    "reserve_mb",
     "decisions_with_features",
     "outbox_roll", "outbox_keep_mb", "trusted_bundle_keys",
     "log_level",
@@ -82,11 +86,14 @@ public struct WorkerConfig: Sendable {
     zone = try keys["zone"]?.text(lengthMax: 63) ?? ""
     tls = try Self.tlsFiles(try keys.required("tls"))
     httpTLS = try keys["http_tls"].map(Self.onOff) ?? true
-    let longest = Int(try keys["http_deadline_max"]?.duration(in: 1...600_000) ?? Int64(httpDeadlines.longest))
-    let standard = Int(try keys["http_deadline"]?.duration(in: 1...Int64(longest)) ?? Int64(min(httpDeadlines.standard, longest)))
+    let longest = Int(try keys["http_deadline_max"]?.duration(in: 1...600_000, isFine: true) ?? Int64(httpDeadlines.longest))
+    let standard = Int(
+      try keys["http_deadline"]?.duration(in: 1...Int64(longest), isFine: true) ?? Int64(min(httpDeadlines.standard, longest)))
     httpDeadlines = HTTPDeadlines(standard: standard, longest: longest)
     loops = Int(try keys["loops"]?.integer(in: 1...64) ?? 1)
     dedupHorizon = try keys["dedup_horizon"]?.duration(in: 60_000...2_592_000_000) ?? dedupHorizon
+    exchange.deadline = try keys["entity_deadline"]?.duration(in: ExchangeOptions.deadlines, isFine: true) ?? exchange.deadline
+    exchange.window = Int(try keys["exchange_window"]?.integer(in: ExchangeOptions.windows) ?? Int64(exchange.window))
     requestsMax = Int(try keys["requests_max"]?.integer(in: 1...1_000_000) ?? 4_096)
     segmentBytes = Int(try keys["segment_mb"]?.integer(in: 16...1_024) ?? 64) << 20
     checkpoints.bytes = Int(try keys["checkpoint_mb"]?.integer(in: 1...65_536) ?? 64) << 20

@@ -126,6 +126,7 @@ extension WorkerLoop {
     } else {
       let gathering = Gathering(self, submit, source: .wire) { answer in
         self.ended(bulkRows: rows, began: began)
+        self.count(answer, of: submit, since: received)
         let named = link.isReady && link.peer.identity.features.contains(.listVersions)
         link.send(.decisions, correlation: correlation) { answer.write(withListVersions: named, to: &$0) }
       }
@@ -139,6 +140,12 @@ extension WorkerLoop {
     gate.ended(rows, began: Int64(began), now: Int64(monotonicNanoseconds()))
     rowMeter.count(rows)
     scheduleBulk()
+  }
+
+  /// Rows whose parts were put together here.
+  func count(_ answer: Decisions, of submit: Submit, since received: UInt64) {
+    guard !submit.flags.contains(.labels) else { return }
+    metrics.decisionLatency.observe(monotonicNanoseconds() - received, times: answer.outcomes.count)
   }
 
   // MARK: HTTP

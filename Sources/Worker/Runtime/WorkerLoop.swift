@@ -16,6 +16,7 @@ final class WorkerLoop: @unchecked Sendable {
   let peers: PeerLinks
   let metrics: WorkerMetrics
   private let ruleMetrics: RuleMetrics
+  private let exchangeMetrics: ExchangeMetrics
   var intake = IntakeBatch()
   private var replies: [Reply] = []
   private var freeReplies: [Int] = []
@@ -67,6 +68,7 @@ final class WorkerLoop: @unchecked Sendable {
     self.shard = shard
     metrics = WorkerMetrics(node.registry)
     ruleMetrics = RuleMetrics(node.registry)
+    exchangeMetrics = ExchangeMetrics(node.registry)
     peers = PeerLinks(eventLoop: eventLoop, node: node)
   }
 
@@ -368,6 +370,7 @@ final class WorkerLoop: @unchecked Sendable {
   func tick() {
     let now = self.now()
     shard.tick(now: now)
+    countExchange()
     peers.tick()
     gate.tick(now: Int64(monotonicNanoseconds()))
     scheduleBulk()
@@ -386,6 +389,15 @@ final class WorkerLoop: @unchecked Sendable {
     }
     if index == 0, ticks % 60 == 0 { node.cutJournal() }
     drain()
+  }
+
+  private func countExchange() {
+    exchangeMetrics.add(shard.exchangeCounts)
+    shard.exchangeCounts = ExchangeCounts()
+    for reason in DegradedReason.allCases where shard.degraded[reason.rawValue] > 0 {
+      exchangeMetrics.degraded(reason, shard.degraded[reason.rawValue])
+      shard.degraded[reason.rawValue] = 0
+    }
   }
 
   // MARK: Replication

@@ -16,6 +16,7 @@ final class WorkerNode: @unchecked Sendable {
   let bundles: BundleStore
   let logIndex: LogIndex
   let snapshots: SnapshotStore
+  let loadedBundles = LoadedBundles()
   let registry = MetricsRegistry()
   let clock: WallClock
   let linkOptions: LinkOptions
@@ -28,7 +29,7 @@ final class WorkerNode: @unchecked Sendable {
   /// Work that blocks on the disk and is not urgent.
   let background: Background
   /// Those of the log for followers: whatever is urgent never stands behind more than one of them.
-  private let reads: OneByOne
+  let reads: OneByOne
   private let onStop: @Sendable (String) -> Void
 
   private let shared = Mutex(Shared())
@@ -43,10 +44,8 @@ final class WorkerNode: @unchecked Sendable {
   private struct Shared {
     var node: NodeID?
     var map: ClusterMap?
-    var loaded: [BundleID] = []
     var reports: [Int: [ReplicaReport]] = [:]
     var totals: [Int: Shard.Totals] = [:]
-    var bundles: [BundleID: Bundle] = [:]
     var links: [LinkIdentity.Role: Int] = [:]
     var isJoined = false
     var health: HealthReport?
@@ -87,6 +86,7 @@ final class WorkerNode: @unchecked Sendable {
     for (index, eventLoop) in eventLoops.enumerated() {
       let shard = Shard(me: me, dedupHorizon: config.dedupHorizon)
       shard.checkpointPolicy = config.checkpoints
+      shard.exchangeOptions = config.exchange
       loops.append(WorkerLoop(eventLoop, index: index, node: self, shard: shard))
     }
     for (id, bytes) in directory.roles.all {
@@ -193,26 +193,6 @@ final class WorkerNode: @unchecked Sendable {
     for loop in loops { loop.eventLoop.execute { loop.shard.avoid(limping) } }
   }
 
-  /// The coordinator hears of it once every partition that this worker leads has logged that others may decide by it (X6).
-  func loaded(_ bundle: Bundle) {
-    shared.withLock { $0.bundles[bundle.id] = bundle }
-    let left = Mutex(loops.count)
-    for loop in loops {
-      loop.eventLoop.execute {
-        loop.loaded(bundle)
-        let isLast = left.withLock { count in
-          count -= 1
-          return count == 0
-        }
-        if isLast { self.reportLoaded(bundle.id) }
-      }
-    }
-  }
-
-  private func reportLoaded(_ id: BundleID) {
-    shared.withLock { if !$0.loaded.contains(id) { $0.loaded = Array(($0.loaded + [id]).suffix(Heartbeat.bundlesMax)) } }
-  }
-
   /// R12.
   func take(_ command: SuccessionCommand) {
     for loop in loops { loop.eventLoop.execute { loop.take(command) } }
@@ -233,8 +213,6 @@ final class WorkerNode: @unchecked Sendable {
   /// The newest that this worker has heard of.
   var map: ClusterMap? { shared.withLock { $0.map } }
 
-  func isLoaded(_ id: BundleID) -> Bool { shared.withLock { $0.bundles[id] != nil } }
-  func loadedBundles() -> [BundleID] { shared.withLock { $0.loaded } }
   func replicaReports() -> [ReplicaReport] { shared.withLock { $0.reports.values.joined().sorted { $0.partition < $1.partition } } }
 
   func seenRecords() -> [Join.SeenRecord] {
@@ -281,9 +259,9 @@ final class WorkerNode: @unchecked Sendable {
 
   /// Why requests can't be served; nil when they can.
   var unreadiness: String? {
-    let (map, node, loaded) = shared.withLock { ($0.map, $0.isJoined ? $0.node : nil, $0.loaded) }
+    let (map, node) = shared.withLock { ($0.map, $0.isJoined ? $0.node : nil) }
     return WorkerReadiness(
-      node: node, map: map, loaded: loaded,
+      node: node, map: map, loaded: loadedBundles.reported,
       serving: Set(replicaReports().lazy.filter { $0.role == .primary }.map(\.partition)),
       fullDisk: journal.hasRoom ? nil : directory.path
     ).obstacle
@@ -311,17 +289,10 @@ final class WorkerNode: @unchecked Sendable {
         sum.followers += part.followers
         sum.entities += part.entities
         sum.stateBytes += part.stateBytes
+        sum.openIntakes += part.openIntakes
+        sum.owedIntakes += part.owedIntakes
       }
     }
-  }
-
-  private var activeBundle: Bundle? {
-    shared.withLock { shared in shared.map?.activeBundle.flatMap { shared.bundles[$0] } }
-  }
-
-  /// Extra fields that the active bundle's schema declares.
-  var extraFields: [ExtraFieldSpec] {
-    activeBundle?.schema.fields.map { ExtraFieldSpec(name: $0.name, kind: $0.kind, isRequired: $0.isRequired) } ?? []
   }
 
   private func registerGauges() {
@@ -332,6 +303,10 @@ final class WorkerNode: @unchecked Sendable {
         return [("primary", totals.primaries), ("follower", totals.followers)]
       },
       entities: { self.totals.entities }, stateBytes: { self.totals.stateBytes },
+      exchange: {
+        let totals = self.totals
+        return (totals.openIntakes, totals.owedIntakes)
+      },
       links: { self.shared.withLock { $0.links.map { ($0.key.description, $0.value) } } },
       bundles: { self.activeBundle.map { [.init(id: $0.id, name: $0.name)] } ?? [] }
     ).register(in: registry)
@@ -344,93 +319,6 @@ final class WorkerNode: @unchecked Sendable {
         }
       }
     ).register(in: registry)
-  }
-
-  // MARK: Disk
-
-  /// Makes the role facts durable, off the loops.
-  func persist(_ done: @escaping @Sendable (FileError?) -> Void) {
-    background {
-      do throws(FileError) {
-        try self.directory.roles.sync()
-        done(nil)
-      } catch {
-        done(error)
-      }
-    }
-  }
-
-  func diskFree() -> UInt64 { directory.freeBytes }
-
-  /// Records of one partition from the journal, for a follower that has fallen behind what is in memory. `done` gets nil
-  /// when they can't be read now.
-  func readLog(
-    _ partition: PartitionID, _ range: Range<Offset>, of log: EpochTable,
-    _ done: @escaping @Sendable ((records: [UInt8], end: Offset)?) -> Void
-  ) {
-    let start = logIndex.start(of: partition, from: range.lowerBound) ?? journal.beginning
-    reads.submit {
-      var reader = PartitionReader(journal: self.journal, partition: partition, at: start)
-      do {
-        done(try reader.read(range, of: log, maxBytes: 1 << 20))
-      } catch {
-        self.logger.warning(
-          "the log can't be read for a follower that has fallen behind", metadata: ["partition": "\(partition)", "error": "\(error)"])
-        done(nil)
-      }
-    }
-  }
-
-  /// One record from the journal, for an operator's eyes; nil when it can't be read.
-  func readLog(
-    _ partition: PartitionID, containing offset: Offset, of log: EpochTable, _ done: @escaping @Sendable ([UInt8]?) -> Void
-  ) {
-    let start = logIndex.start(of: partition, from: offset) ?? journal.beginning
-    reads.submit {
-      var reader = PartitionReader(journal: self.journal, partition: partition, at: start)
-      done((try? reader.record(containing: offset, of: log)) ?? nil)
-    }
-  }
-
-  /// R14: a replica whose state ran ahead of its commit offset starts again from its log.
-  func rebuild(_ due: ShardOutput.Rebuild, on loop: WorkerLoop) {
-    let id = due.partition
-    let closed = planted(.closeLate) ? loop.shard.close(id) : due
-    logger.notice("rebuilding a partition that lost its role with uncommitted entries applied", metadata: ["partition": "\(id)"])
-    let last = journal.lastTicket
-    let cursor = sinks.outbox.cursor(of: id)
-    background {
-      let rebuilt = Result { try self.rebuilt(id, isSuccessor: closed.isSuccessor, after: last, sinkCursor: cursor) }
-      loop.eventLoop.execute {
-        switch rebuilt {
-        case .success(let partition):
-          loop.shard.recover(
-            partition, highestEpoch: closed.highestEpoch, record: closed.record, lastAssumed: closed.lastAssumed)
-          if let map = loop.map { loop.learned(map) }
-        case .failure(let error): self.stop(because: "\(id) can't be rebuilt: \(error)")
-        }
-      }
-    }
-  }
-
-  private func rebuilt(_ id: PartitionID, isSuccessor: Bool, after last: JournalTicket, sinkCursor: Offset) throws -> RecoveredPartition {
-    let newest = try snapshots.newest(of: id, dedupHorizon: config.dedupHorizon, bundle: { try? bundles.bundle($0) }) {
-      logger.error("a snapshot can't be read", metadata: ["file": "\($0.text)", "reason": "\($1)"])
-    }
-    // Without a snapshot of its own it is made of those that it took the place of.
-    if newest == nil, isSuccessor {
-      let restored = try Self.restore(config, bundles, snapshots, sinks.outbox, logger)
-      let rebuilt = try PartitionReader.rebuildSuccessor(
-        id, restored, journal: journal, after: last, dedupHorizon: config.dedupHorizon, sinkCursor: sinkCursor,
-        bundle: { try? bundles.bundle($0) })
-      if let rebuilt { return rebuilt }
-    }
-    let start = newest.flatMap { logIndex.start(of: id, from: min($0.snapshot.offset, sinkCursor)) } ?? journal.beginning
-    return try PartitionReader.rebuild(
-      RecoveredPartition(
-        id: id, dedupHorizon: config.dedupHorizon, sinkCursor: sinkCursor, snapshot: newest?.snapshot, snapshots: newest?.offsets ?? []),
-      journal: journal, from: start, after: last
-    ) { try? bundles.bundle($0) }
   }
 
   // MARK: Links

@@ -1,5 +1,4 @@
 import Models
-import NIOCore
 import Wire
 
 /// A request's body as transaction records: one object, or an array of them; for labels, with the label behind each.
@@ -35,14 +34,11 @@ struct TransactionBatch {
   private var builder = TransactionBuilder()
 
   /// `labelField` is where the parser's extra fields have `LabelFields.specs`, if the rows are labels.
-  init(_ body: ByteBuffer, _ parser: inout TransactionJSON, labelField: Int? = nil) throws(Defect) {
+  init(_ body: RawSpan, _ parser: inout TransactionJSON, labelField: Int? = nil) throws(Defect) {
     isOfLabels = labelField != nil
     self.labelField = labelField ?? 0
-    payload.reserveCapacity(Submit.headerSize + body.readableBytes)
-    let result = body.withUnsafeReadableBytes { bytes in
-      Result { () throws(Defect) in try read(RawSpan(_unsafeBytes: bytes), &parser) }
-    }
-    try result.get()
+    payload.reserveCapacity(Submit.headerSize + body.byteCount)
+    try read(body, &parser)
   }
 
   /// Writes the header of the `Submit`. There must be a submitted row.
@@ -51,9 +47,6 @@ struct TransactionBatch {
     submit.write(rows: RawSpan(), to: &header)
     payload.replaceSubrange(0..<Submit.headerSize, with: header.bytes)
   }
-
-  /// The first bytes of what could not be read, for the quarantine.
-  static func excerpt(_ body: ByteBuffer) -> [UInt8] { Array(body.readableBytesView.prefix(Quarantine.excerptMax)) }
 
   private mutating func read(_ text: RawSpan, _ parser: inout TransactionJSON) throws(Defect) {
     let defect: Defect?

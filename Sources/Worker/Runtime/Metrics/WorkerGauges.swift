@@ -19,6 +19,8 @@ public struct WorkerGauges: Sendable {
   public var entities: @Sendable () -> Int
   /// Memory of their state, in bytes.
   public var stateBytes: @Sendable () -> Int
+  /// Payments that wait for other partitions, and those by which something is owed to them.
+  public var exchange: @Sendable () -> (open: Int, owed: Int)
   /// Open links, by kind of peer: `worker`, `coordinator`, `client`.
   public var links: @Sendable () -> [(peer: String, count: Int)]
   /// The bundles that decide here now.
@@ -27,12 +29,14 @@ public struct WorkerGauges: Sendable {
   public init(
     journalPendingBytes: @escaping @Sendable () -> Int, partitions: @escaping @Sendable () -> [(role: String, count: Int)],
     entities: @escaping @Sendable () -> Int, stateBytes: @escaping @Sendable () -> Int,
+    exchange: @escaping @Sendable () -> (open: Int, owed: Int),
     links: @escaping @Sendable () -> [(peer: String, count: Int)], bundles: @escaping @Sendable () -> [ActiveBundle]
   ) {
     self.journalPendingBytes = journalPendingBytes
     self.partitions = partitions
     self.entities = entities
     self.stateBytes = stateBytes
+    self.exchange = exchange
     self.links = links
     self.bundles = bundles
   }
@@ -48,6 +52,12 @@ public struct WorkerGauges: Sendable {
     }
     registry.gauge("assay_entities", "Entities with history, over all partitions held.") { Double(gauges.entities()) }
     registry.gauge("assay_state_bytes", "Memory of the state of all partitions held.") { Double(gauges.stateBytes()) }
+    registry.gauge("assay_exchange_open_payments", "Payments that wait for other partitions.") {
+      Double(gauges.exchange().open)
+    }
+    registry.gauge(
+      "assay_exchange_owed", "Payments and labels that are kept because another partition has not answered, or that are undecided."
+    ) { Double(gauges.exchange().owed) }
     registry.gauges("assay_links", "Open links, by kind of peer.") {
       gauges.links().map { (["peer": $0.peer], Double($0.count)) }
     }
