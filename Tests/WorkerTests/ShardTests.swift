@@ -118,6 +118,22 @@ import Wire
     #expect(try rig.answer([late]).outcomes[0].status == .decided)
   }
 
+  @Test func `a primary's clock that is set back is not followed once its senders have agreed with it`() throws {
+    var rig = try ShardRig()
+    rig.lead()
+    _ = try rig.answer([ShardRig.transaction("a")])
+    rig.shard.wallOffset = -24 * 3_600_000
+    rig.now += 3_600_000
+    // A retry from the time that the wrong clock tells is no agreement with it.
+    #expect(try rig.answer([ShardRig.transaction("a")], firstSent: rig.now + rig.shard.wallOffset).outcomes[0].status == .duplicate)
+    for number in 0..<3 {
+      rig.now += 60_000
+      #expect(try rig.answer([ShardRig.transaction("b\(number)", at: rig.now)]).outcomes[0].status == .decided)
+      #expect(try ShardRig.split(rig.written).last!.0.loggedTime == rig.now)
+    }
+    #expect(rig.shard.output.clocksApart == nil)
+  }
+
   @Test func `a clock that is wrong alone makes nothing that was just sent too old`() throws {
     var rig = try ShardRig()
     rig.lead()

@@ -12,6 +12,9 @@ enum LoggedTime {
   /// than `PartitionState.clockSkewAllowed`.
   static let lagMax: Int64 = 8_000
 
+  /// Whether a sender's clock says the same as the primary's, but for what a transaction may wait on its way; ms.
+  static func agree(wall: Int64, firstSent: Int64) -> Bool { firstSent <= wall + lagMax && firstSent >= wall - 60_000 }
+
   /// How far apart a sender's clock and a primary's may be for the later one to be followed: a quarter of the horizon is the most that a
   /// wrong clock makes of it, and ten minutes.
   static func apartMax(_ horizon: Int64) -> Int64 { min(600_000, horizon / 4) }

@@ -25,6 +25,8 @@ final class Partition {
   var lastHanded = Offset.zero
   /// When this primary logged its last entry, by the steady clock; nil at a follower.
   var stampedAt: Int64?
+  /// At a primary: what its wall clock said when a sender's last agreed with it, and when that was by the steady clock.
+  var confirmed: (wall: Int64, at: Int64)?
 
   // Split and merge (R12).
   /// How this partition began, where it began as a successor.

@@ -57,6 +57,7 @@ extension Shard {
         // What has committed may leave at once; and a copy can't be fed before it has.
         while let held = partition.undelivered.popFirst() { deliver(held, partition) }
         partition.stampedAt = nil
+        partition.confirmed = nil
         let rest = Array(actions[next...])
         actions.removeAll(keepingCapacity: true)
         let time = ownTime(of: partition, now: now)
@@ -67,6 +68,7 @@ extension Shard {
       case .steppedDown(let commit):
         partition.pause = nil
         partition.stampedAt = nil
+        partition.confirmed = nil
         for request in partition.takeWaiters() { fail(request, partition.id) }
         endExchange(partition)
         // One that leads again at once keeps its whole log, and so what it has applied (R7).

@@ -179,18 +179,29 @@ public final class Shard {
 
   /// Time to log with an entry of the primary's own.
   func ownTime(of partition: Partition, now: Int64) -> Int64 {
-    LoggedTime.own(after: partition.state.loggedTime, wall: now + wallOffset, elapsed: now - (partition.stampedAt ?? now))
+    LoggedTime.own(
+      after: partition.state.loggedTime, wall: clock(of: partition, now: now), elapsed: now - (partition.stampedAt ?? now))
+  }
+
+  /// The wall clock, or what it would say had it gone on steadily since a sender last agreed with it: one that has been set back is not
+  /// followed.
+  private func clock(of partition: Partition, now: Int64) -> Int64 {
+    let wall = now + wallOffset
+    return partition.confirmed.map { max(wall, $0.wall + now - $0.at) } ?? wall
   }
 
   /// Time to log with transactions that say that they were first sent at `firstSent`; nil where that is later than can be: their decisions
   /// would be forgotten while retries of them are still taken.
   func time(of partition: Partition, firstSent: Int64, now: Int64) -> Int64? {
     let own = ownTime(of: partition, now: now)
-    if planted(.timeByOwnClock) { return max(own, now + wallOffset) }
-    let time = LoggedTime.ofRows(own: own, wall: now + wallOffset, firstSent: firstSent, horizon: dedupHorizon)
+    let wall = now + wallOffset
+    if planted(.timeByOwnClock) { return max(own, wall) }
+    let clock = clock(of: partition, now: now)
+    if LoggedTime.agree(wall: wall, firstSent: firstSent), wall >= clock - LoggedTime.lagMax { partition.confirmed = (wall, now) }
+    let time = LoggedTime.ofRows(own: own, wall: clock, firstSent: firstSent, horizon: dedupHorizon)
     if planted(.timeByEntries) { return min(time, partition.state.loggedTime + 600_000) }
     guard firstSent > time + LoggedTime.lagMax, !planted(.takeAheadOfTime) else { return time }
-    output.clocksApart = firstSent - (now + wallOffset)
+    output.clocksApart = firstSent - wall
     return nil
   }
 
