@@ -52,8 +52,9 @@ struct EntityModel {
   mutating func receive(_ message: Contributions) -> [EntityAction] {
     var actions: [EntityAction] = []
     let home = EntityExchange.HomeStanding(map: map.version, isPresent: map.homes.contains(message.home))
-    guard let record = exchange.received(message, ledger, home: home, next: end(log.count), commit: end(committed), &actions)
-    else { return actions }
+    let record = exchange.received(message, ledger, home: home, next: end(log.count), &actions)
+    exchange.settle(end(committed), &ledger, &actions)
+    guard let record else { return actions }
     var out = WireWriter()
     record.write(to: &out)
     append(.contributions(out.bytes))
@@ -78,7 +79,7 @@ struct EntityModel {
     tell(committed..<committed + count, &truth)
     committed += count
     var actions: [EntityAction] = []
-    exchange.committed(end(committed), &ledger, &actions)
+    exchange.settle(end(committed), &ledger, &actions)
     return actions
   }
 
@@ -118,7 +119,7 @@ struct EntityModel {
   private mutating func apply(_ entry: Entry, end: Offset) {
     switch entry {
     case .contributions(let bytes):
-      let record = try! ContributionsRecord(reading: bytes.span.bytes)
+      let record = try! ContributionsRecord.readAll(bytes.span.bytes)[0]
       var counts = counts
       ledger.apply(record, end: end) { _, _, key, _, values in
         counts[key, default: 0] += 1
@@ -143,7 +144,7 @@ struct EntityModel {
       copy.apply(log[index], end: end(index + 1))
       guard index >= entries.lowerBound, case .contributions(let bytes) = log[index] else { continue }
       var counts = before
-      let record = try! ContributionsRecord(reading: bytes.span.bytes)
+      let record = try! ContributionsRecord.readAll(bytes.span.bytes)[0]
       for item in record.items {
         item.slots.forEach { slot in
           let key = item.transaction.withUnsafeBytes { TransactionView(trusted: RawSpan(_unsafeBytes: $0)).key(slot) }

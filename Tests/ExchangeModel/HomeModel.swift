@@ -80,7 +80,7 @@ struct HomeModel {
       for slot in ExchangeModel.slots {
         var value = Double.nan
         for reply in row.replies where reply.slot == slot {
-          if case .applied(_, let values) = reply.status { value = values[0] }
+          if case .applied(_, let values) = reply.status { value = values.first! }
         }
         out.write(value)
       }
@@ -130,7 +130,8 @@ struct HomeModel {
     for entry in log[committed..<committed + count] { Self.tell(entry, id, &truth) }
     committed += count
     var actions: [HomeAction] = []
-    exchange.committed(commitOffset, ledger, now: now, &actions)
+    exchange.committed(commitOffset, now: now)
+    exchange.settle(ledger, now: now, &actions)
     return actions
   }
 
@@ -166,13 +167,15 @@ struct HomeModel {
 
   mutating func learn(_ map: MapModel, now: Int64) -> [HomeAction] {
     var actions: [HomeAction] = []
-    exchange.routed(map.targets, ledger, now: now, &actions)
+    exchange.routed(map.targets, ledger)
+    exchange.settle(ledger, now: now, &actions)
     return actions
   }
 
   mutating func receive(_ replies: ContributionReplies, now: Int64) -> [HomeAction] {
     var actions: [HomeAction] = []
     exchange.received(replies, ledger, now: now, &actions)
+    exchange.settle(ledger, now: now, &actions)
     return actions
   }
 

@@ -51,7 +51,7 @@ struct TruthModel {
     let identity = Identity(home: home, offset: item.offset, slot: slot)
     if applied[identity] != nil { fail("the contribution of \(home):\(item.offset) to its \(slot) was applied twice") }
     applied[identity] = value
-    guard let intake = intakes[Place(home: home, offset: item.offset)], intake.transaction == item.transaction else {
+    guard let intake = intakes[Place(home: home, offset: item.offset)], intake.transaction[...] == item.transaction else {
       fail("a contribution of \(home):\(item.offset), which never committed, was applied")
       return
     }

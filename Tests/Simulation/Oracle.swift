@@ -50,7 +50,9 @@ struct Oracle {
       case .labels:
         guard let bundle else { return "is labelled without a bundle" }
         return label(try LabelsRecord(reading: payload.span.bytes, count: entry.header.count), entry.header, bundle)
-      case .contributions: return contribute(try ContributionsRecord(reading: payload.span.bytes))
+      case .contributions:
+        for record in try ContributionsRecord.readAll(payload.span.bytes) { if let problem = contribute(record) { return problem } }
+        return nil
       case .listItems: return lists.take(try ListItemsRecord(reading: payload.span.bytes))
       case .decidedLater: return try note(try LateDecisions(reading: payload.span.bytes))
       default: return nil

@@ -18,7 +18,8 @@ import Wire
     @discardableResult
     mutating func receive(_ message: Contributions, map: UInt64 = 1, isPresent: Bool = true) -> ContributionsRecord? {
       let home = EntityExchange.HomeStanding(map: MapVersion(map), isPresent: isPresent)
-      let record = exchange.received(message, ledger, home: home, next: end, commit: commit, &actions)
+      let record = exchange.received(message, ledger, home: home, next: end, &actions)
+      exchange.settle(commit, &ledger, &actions)
       guard let record else { return nil }
       end = end + 1
       ExchangeRig.apply(record, to: &ledger, end: end.rawValue)
@@ -27,7 +28,7 @@ import Wire
 
     mutating func commitAll() {
       commit = end
-      exchange.committed(commit, &ledger, &actions)
+      exchange.settle(commit, &ledger, &actions)
     }
 
     /// Replies of all answers given since the last call.

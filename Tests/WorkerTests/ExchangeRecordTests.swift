@@ -27,8 +27,28 @@ import Wire
     let bytes = Self.encoded { Self.record.write(to: &$0) }
     try expectGolden("log-contributions-1", bytes)
     Self.expectExact(bytes) { payload in
-      let read = try ContributionsRecord(reading: payload)
-      #expect(read == Self.record)
+      let read = try ContributionsRecord.readAll(payload)
+      #expect(read == [Self.record])
+    }
+  }
+
+  @Test func `contributions of several homes stand in one entry, one behind the other`() throws {
+    var other = Self.record
+    other.home = PartitionID(9)
+    other.items = [ExchangeRig.item(7, "c", [.terminal])]
+    var settled = Self.record
+    settled.home = PartitionID(4)
+    settled.items = []
+    let bytes = Self.encoded { for record in [Self.record, other, settled] { record.write(to: &$0) } }
+    try expectGolden("log-contributions-2", bytes)
+    let sizes = [Self.record, other, settled].map(\.encodedSize)
+    #expect(bytes.count == sizes.reduce(0, +))
+    let read = try ContributionsRecord.readAll(bytes.span.bytes)
+    #expect(read == [Self.record, other, settled])
+    let ends = [sizes[0], sizes[0] + sizes[1], bytes.count]
+    for length in 0...bytes.count {
+      let part = Array(bytes[..<length])
+      #expect(((try? ContributionsRecord.readAll(part.span.bytes)) != nil) == ends.contains(length), "length \(length)")
     }
   }
 

@@ -31,7 +31,8 @@ import Wire
     #expect(side.takeSends().isEmpty)
     var routes = Side.routes
     routes[0].epoch = Epoch(2)
-    side.exchange.routed(routes, side.ledger, now: side.now, &side.actions)
+    side.exchange.routed(routes, side.ledger)
+    side.exchange.settle(side.ledger, now: side.now, &side.actions)
     // An answer of the primary before says nothing of this one.
     side.reply([], settled: 10)
     side.tick(after: HomeExchange.settledAfter)
@@ -61,7 +62,10 @@ import Wire
       exchange.took(intake)
     }
 
-    mutating func commit(_ end: UInt64) { exchange.committed(Offset(end), ledger, now: now, &actions) }
+    mutating func commit(_ end: UInt64) {
+      exchange.committed(Offset(end), now: now)
+      exchange.settle(ledger, now: now, &actions)
+    }
 
     mutating func tick(after: Int64) {
       now += after
@@ -77,6 +81,7 @@ import Wire
         ContributionReplies(
           home: ExchangeRig.home, homeEpoch: Epoch(1), target: ExchangeRig.target, targetEpoch: Epoch(1), sender: NodeID(2),
           senderIncarnation: Incarnation(1), settled: Offset(settled), result: result), ledger, now: now, &actions)
+      exchange.settle(ledger, now: now, &actions)
     }
 
     /// Logs the decisions asked for since the last call, at `end`, and answers them.
@@ -232,7 +237,8 @@ import Wire
     #expect(side.takeSends().flatMap(\.items).map(\.offset) == [Offset(0)])
     var route = Side.routes[0]
     route.epoch = Epoch(2)
-    side.exchange.routed([route], side.ledger, now: side.now, &side.actions)
+    side.exchange.routed([route], side.ledger)
+    side.exchange.settle(side.ledger, now: side.now, &side.actions)
     let sends = side.takeSends()
     #expect(sends.flatMap(\.items).map(\.offset) == [Offset(0)] && sends.map(\.targetEpoch) == [Epoch(2)])
   }
@@ -247,7 +253,8 @@ import Wire
     let routes = ranges.enumerated().map {
       ExchangeRoute(partition: PartitionID(UInt32(7 + $0)), range: $1, epoch: Epoch(1), node: NodeID(3))
     }
-    side.exchange.routed(routes, side.ledger, now: side.now, &side.actions)
+    side.exchange.routed(routes, side.ledger)
+    side.exchange.settle(side.ledger, now: side.now, &side.actions)
     var sent: [String] = []
     for message in side.takeSends() {
       let range = ranges[Int(message.target.rawValue) - 7]

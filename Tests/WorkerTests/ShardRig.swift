@@ -52,6 +52,7 @@ struct ShardRig {
 
   /// Hands what is written to the disk; durable only with `sync`.
   mutating func hand() {
+    shard.settleExchanges(now: now)
     while let chunk = shard.takeChunk() {
       written += chunk.bytes
       ticket += 1
@@ -60,8 +61,12 @@ struct ShardRig {
   }
 
   mutating func sync() {
-    hand()
-    shard.durable(ticket: ticket, now: now)
+    repeat {
+      hand()
+      shard.durable(ticket: ticket, now: now)
+      // What has committed may have more logged.
+      shard.settleExchanges(now: now)
+    } while !shard.chunk.isEmpty
   }
 
   static func transaction(_ id: String, card: String = "card-1", amount: Int64 = 100, at time: Int64 = start) -> [UInt8] {

@@ -80,6 +80,7 @@ struct SuccessionRig {
   }
 
   private mutating func carryOut(_ node: Node) -> Bool {
+    node.shard.settleExchanges(now: now)
     let chunk = node.shard.takeChunk()
     let output = node.shard.output
     guard chunk != nil || output.isPending else { return false }

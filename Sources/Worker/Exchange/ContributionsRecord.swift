@@ -1,7 +1,8 @@
 import Wire
 
-/// Payload of a `contributions` log record at the entities' partition: what is applied to them there, and up to where
-/// the home partition has settled (X2, X3). One entry of one offset.
+/// Contributions of one home partition in the log of the entities' one: what is applied to them there, and up to where the home
+/// has settled (X2, X3). The payload of a `contributions` log record is one of these or several, one behind the other: what came
+/// in one burst. One entry of one offset.
 ///
 /// ```
 ///  0 u32 home partition  4 u32 items  8 u64 settled  16 u64 map version that admits the home, where it is unknown
@@ -37,27 +38,38 @@ public struct ContributionsRecord: Equatable, Sendable {
     for item in items { item.write(to: &out) }
   }
 
-  /// Trusts what the record's checksum has proven, but never a length.
-  public init(reading payload: RawSpan) throws(WireError) {
+  /// All of a log record's payload, in order. Trusts what the record's checksum has proven, but never a length.
+  public static func readAll(_ payload: RawSpan) throws(WireError) -> [ContributionsRecord] {
+    let bytes = payload.withUnsafeBytes { [UInt8]($0) }
     var reader = WireReader(payload)
+    var records: [ContributionsRecord] = []
+    repeat { records.append(try ContributionsRecord(from: &reader, of: bytes)) } while reader.remaining > 0
+    return records
+  }
+
+  /// `bytes` is what the reader reads.
+  @_lifetime(reader: copy reader)
+  private init(from reader: inout WireReader, of bytes: [UInt8]) throws(WireError) {
     home = PartitionID(try reader.read(UInt32.self))
     let count = Int(try reader.read(UInt32.self))
-    guard count <= Contributions.itemsMax else { throw .overLimit(at: 4, count, limit: Contributions.itemsMax) }
+    guard count <= Contributions.itemsMax else { throw .overLimit(at: reader.position - 4, count, limit: Contributions.itemsMax) }
     settled = Offset(try reader.read(UInt64.self))
     map = MapVersion(try reader.read(UInt64.self))
     let (first, last) = (try reader.read(UInt64.self), try reader.read(UInt64.self))
-    guard first <= last else { throw .invalid(at: 24, "a range ends before it begins") }
+    guard first <= last else { throw .invalid(at: reader.position - 16, "a range ends before it begins") }
     range = KeyRange(first: KeyHash(first), last: KeyHash(last))
     bundle = BundleID(high: try reader.read(UInt64.self), low: try reader.read(UInt64.self))
     items = []
     for _ in 0..<count {
       let at = reader.position
-      let item = try ContributionItem(from: &reader)
+      let item = try ContributionItem(from: &reader, of: bytes)
       if let last = items.last, item.offset <= last.offset { throw .invalid(at: at, "contributions are out of order") }
       items.append(item)
     }
-    try reader.finish()
   }
+
+  /// Bytes that it takes.
+  public var encodedSize: Int { items.reduce(56) { $0 + $1.encodedSize } }
 }
 
 extension EntityLedger {
@@ -69,7 +81,9 @@ extension EntityLedger {
     observe: (_ transaction: TransactionView, EntitySlot, KeyHash, Label?, _ values: inout [Double]) -> UInt8
   ) {
     var values: [Double] = []
+    values.reserveCapacity(record.items.count * 4)
     var places: [(item: Int, slot: EntitySlot, key: KeyHash, flags: UInt8, values: Range<Int>)] = []
+    places.reserveCapacity(record.items.count * 2)
     for (index, item) in record.items.enumerated() {
       item.transaction.withUnsafeBytes { bytes in
         let transaction = TransactionView(trusted: RawSpan(_unsafeBytes: bytes))

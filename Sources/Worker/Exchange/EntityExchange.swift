@@ -58,8 +58,7 @@ public struct EntityExchange: Sendable {
   /// A home's message. Answers what is to be logged now, at `next`, as one entry, and applied to the ledger; nil for
   /// nothing.
   public mutating func received(
-    _ message: Contributions, _ ledger: EntityLedger, home: HomeStanding, next: Offset, commit: Offset,
-    _ actions: inout [EntityAction]
+    _ message: Contributions, _ ledger: EntityLedger, home: HomeStanding, next: Offset, _ actions: inout [EntityAction]
   ) -> ContributionsRecord? {
     guard message.targetEpoch == epoch else {
       // R3: a lower one is refused as fenced; of a higher one this node has to hear first.
@@ -87,12 +86,11 @@ public struct EntityExchange: Sendable {
     let isLogged = !record.items.isEmpty || isNews
     if isLogged { waiter.end = next + 1 }
     waiting.append(waiter)
-    if !isLogged { answerCommitted(commit, ledger, &actions) }
     return isLogged ? record : nil
   }
 
-  /// Everything below `end` has committed: answers what waited for it.
-  public mutating func committed(_ end: Offset, _ ledger: inout EntityLedger, _ actions: inout [EntityAction]) {
+  /// Everything below `end` has committed: answers what waited for it, each home at once.
+  public mutating func settle(_ end: Offset, _ ledger: inout EntityLedger, _ actions: inout [EntityAction]) {
     for answered in answerCommitted(end, ledger, &actions) {
       for asked in answered.contributions { ledger.discard(answered.home, asked.offset, asked.slot) }
     }
@@ -133,18 +131,29 @@ public struct EntityExchange: Sendable {
   @discardableResult
   private mutating func answerCommitted(_ commit: Offset, _ ledger: EntityLedger, _ actions: inout [EntityAction]) -> [Waiting] {
     var answered: [Waiting] = []
+    var gathered: [(waiter: Waiting, replies: [ContributionReplies.Reply])] = []
     // One that waits for an older entry may stand behind one that waits for a newer: it is answered with that.
     while let first = waiting.first, first.end <= commit {
       waiting.removeFirst()
+      let place = gathered.firstIndex {
+        $0.waiter.home == first.home && $0.waiter.homeEpoch == first.homeEpoch && $0.waiter.to == first.to
+          && $0.replies.count + first.contributions.count <= ContributionReplies.repliesMax
+      }
+      if let place {
+        for asked in first.contributions { reply(first.home, asked, ledger).map { gathered[place].replies.append($0) } }
+      } else {
+        gathered.append((first, first.contributions.compactMap { reply(first.home, $0, ledger) }))
+      }
+      if planted(.forgetOnReply) { answered.append(first) }
+    }
+    for (waiter, replies) in gathered {
       // Of a home that is not known here there is nothing to forget.
-      let replies = first.contributions.compactMap { reply(first.home, $0, ledger) }
       actions.append(
         .reply(
           ContributionReplies(
-            home: first.home, homeEpoch: first.homeEpoch, target: partition, targetEpoch: epoch, sender: me.node,
-            senderIncarnation: me.incarnation, settled: ledger.settled(first.home) ?? first.settled, result: .replies(replies)),
-          to: first.to))
-      if planted(.forgetOnReply) { answered.append(first) }
+            home: waiter.home, homeEpoch: waiter.homeEpoch, target: partition, targetEpoch: epoch, sender: me.node,
+            senderIncarnation: me.incarnation, settled: ledger.settled(waiter.home) ?? waiter.settled, result: .replies(replies)),
+          to: waiter.to))
     }
     return answered
   }
@@ -154,7 +163,7 @@ public struct EntityExchange: Sendable {
     switch ledger.verdict(home, asked.offset, asked.slot, asked.key) {
     case .kept:
       let kept = ledger.kept(home, asked.offset, asked.slot)!
-      return .init(offset: asked.offset, slot: asked.slot, status: .applied(flags: kept.flags, values: Array(kept.values)))
+      return .init(offset: asked.offset, slot: asked.slot, status: .applied(flags: kept.flags, values: kept.values))
     case .stale: return .init(offset: asked.offset, slot: asked.slot, status: .stale)
     case .fresh, .unknown: return nil
     }

@@ -215,7 +215,7 @@ extension EntityLedger.Account {
 
   private mutating func forgetSettled() {
     if marks.count == 1 {
-      while let first = kept.first, first.offset < marks[0].settled { kept.removeFirst() }
+      kept.removeFirst(lowerBound(marks[0].settled, EntitySlot(.card)))
     } else {
       let all = self
       kept.removeAll { reply in all.settled(reply.key).map { reply.offset < $0 } ?? false }

@@ -29,6 +29,7 @@ struct ExchangeLane: Sendable {
   }
 
   var isEmpty: Bool { items.isEmpty }
+  var hasUnsent: Bool { sentCount < items.count }
 
   /// Oldest offset with a contribution that is not acknowledged.
   var firstOwed: Offset? { items.first?.offset }

@@ -6,7 +6,8 @@ import Wire
 /// `HomeLedger`, which the log makes; this is made anew from that by every primary, which sends everything owed again
 /// under the same identities.
 ///
-/// `now` is milliseconds on a clock that only goes forward.
+/// What commits and replies bring about gathers until `settle`, at the end of the shell's burst: batches are then as large as
+/// the burst. `now` is milliseconds on a clock that only goes forward.
 public struct HomeExchange: Sendable {
   /// How long an unanswered contribution waits to be sent again.
   static let resendAfter: Int64 = 250
@@ -30,9 +31,11 @@ public struct HomeExchange: Sendable {
   private(set) var open = Deque<Open>()
   /// Behind the entries of `open` that were committed when last looked.
   private var uncommittedFrom = 0
+  /// Behind those that have been looked at once their contributions could leave.
+  private var reviewedTo = 0
   private var acknowledged: [AcknowledgedRecord.Row] = []
   private var acknowledgedSince: Int64 = 0
-  /// Given to the shell at the end of this step: replies that come in it are still taken.
+  /// Given to the shell by `settle`: replies that come before that are still taken.
   private var ready: [Offset] = []
   /// The partition's list, to which intakes refer by index.
   public var bundles: [BundleID]
@@ -80,6 +83,7 @@ public struct HomeExchange: Sendable {
       owe(intake, intake.owed)
     }
     uncommittedFrom = open.count
+    reviewedTo = open.count
   }
 
   /// Nothing is undecided, and nothing owed, as far as replies have come: the ledger is empty once these are logged.
@@ -123,21 +127,31 @@ public struct HomeExchange: Sendable {
   }
 
   /// Everything below `end` has committed.
-  public mutating func committed(_ end: Offset, _ ledger: HomeLedger, now: Int64, _ actions: inout [HomeAction]) {
+  public mutating func committed(_ end: Offset, now: Int64) {
     commit = max(commit, end)
     dropDecided()
-    let first = uncommittedFrom
     while uncommittedFrom < open.count, open[uncommittedFrom].offset < commit {
       open[uncommittedFrom].due = now + deadline
       uncommittedFrom += 1
     }
+  }
+
+  /// The burst ends: what has gathered leaves, and is decided.
+  public mutating func settle(_ ledger: HomeLedger, now: Int64, _ actions: inout [HomeAction]) {
     for lane in lanes.indices { send(lane, ledger, now: now, &actions) }
-    for place in first..<uncommittedFrom where open[place].phase == .waiting { giveUpHeldBack(place, ledger) }
+    let isHoldingBack = lanes.contains { $0.route.node != nil && $0.hasUnsent }
+    while reviewedTo < uncommittedFrom {
+      if open[reviewedTo].phase == .waiting {
+        if isHoldingBack { giveUpHeldBack(reviewedTo, ledger) }
+        if open[reviewedTo].awaited.isEmpty { isReady(reviewedTo) }
+      }
+      reviewedTo += 1
+    }
     flush(ledger, now: now, &actions)
   }
 
   /// The map says who owns what.
-  public mutating func routed(_ routes: [ExchangeRoute], _ ledger: HomeLedger, now: Int64, _ actions: inout [HomeAction]) {
+  public mutating func routed(_ routes: [ExchangeRoute], _ ledger: HomeLedger) {
     if routes.count == lanes.count, zip(routes, lanes).allSatisfy({ $0.partition == $1.route.partition }) {
       for (index, route) in routes.enumerated() where route != lanes[index].route {
         // Whoever leads now may not have what was sent before.
@@ -148,8 +162,6 @@ public struct HomeExchange: Sendable {
     } else {
       redistribute(routes, ledger)
     }
-    for lane in lanes.indices { send(lane, ledger, now: now, &actions) }
-    flush(ledger, now: now, &actions)
   }
 
   /// A partition has answered.
@@ -166,10 +178,8 @@ public struct HomeExchange: Sendable {
       if let lane, lanes[lane].route.epoch == message.targetEpoch {
         lanes[lane].knownSettled = max(lanes[lane].knownSettled, message.settled)
       }
-      for reply in replies { take(reply, ledger, now: now, &actions) }
+      for reply in replies { take(reply, from: lane, ledger, now: now, &actions) }
     }
-    for lane in lanes.indices { send(lane, ledger, now: now, &actions) }
-    flush(ledger, now: now, &actions)
   }
 
   /// Time passes.
@@ -179,41 +189,47 @@ public struct HomeExchange: Sendable {
       if open[place].due > now { break }
       if open[place].phase == .waiting { isReady(place) }
     }
-    for lane in lanes.indices {
-      sendAgain(lane, ledger, now: now, &actions)
-      send(lane, ledger, now: now, &actions)
-      tellSettled(lane, now: now, &actions)
-    }
-    flush(ledger, now: now, &actions)
+    for lane in lanes.indices { sendAgain(lane, ledger, now: now, &actions) }
+    settle(ledger, now: now, &actions)
+    for lane in lanes.indices { tellSettled(lane, now: now, &actions) }
   }
 
   // MARK: Replies
 
-  private mutating func take(_ reply: ContributionReplies.Reply, _ ledger: HomeLedger, now: Int64, _ actions: inout [HomeAction]) {
-    guard let intake = ledger.intake(identified(reply.offset, back: true)) else { return }
+  private mutating func take(
+    _ reply: ContributionReplies.Reply, from lane: Int?, _ ledger: HomeLedger, now: Int64, _ actions: inout [HomeAction]
+  ) {
+    let offset = identified(reply.offset, back: true)
+    guard let isDecided = ledger.isDecided(offset) else { return }
     if case .stale = reply.status {
-      guard intake.isDecided else {
-        actions.append(.undecidedIsStale(intake.offset, reply.slot))
+      guard isDecided else {
+        actions.append(.undecidedIsStale(offset, reply.slot))
         return
       }
       if planted(.staleIsNoAnswer) { return }
     }
-    guard let lane = laneIndex(intake.key(reply.slot)), lanes[lane].acknowledge(intake.offset, reply.slot) else { return }
+    guard acknowledge(offset, reply.slot, from: lane, ledger) else { return }
     counts.answered += 1
-    if intake.isDecided {
-      if intake.label == nil { counts.answeredLate += 1 }
+    if isDecided {
+      if !ledger.isLabel(offset) { counts.answeredLate += 1 }
       if acknowledged.isEmpty { acknowledgedSince = now }
-      acknowledged.append(.init(offset: intake.offset, slots: EntitySlots(reply.slot)))
+      acknowledged.append(.init(offset: offset, slots: EntitySlots(reply.slot)))
       if planted(.lateReplyDecides) {
-        actions.append(.decide([ReadyIntake(offset: intake.offset, replies: [reply], owed: intake.owed)]))
+        actions.append(.decide([ReadyIntake(offset: offset, replies: [reply], owed: ledger.intake(offset)!.owed)]))
       }
       return
     }
-    guard let place = place(intake.offset) else { preconditionFailure("\(intake.offset) is undecided, and not open") }
+    guard let place = place(offset) else { preconditionFailure("\(offset) is undecided, and not open") }
     open[place].awaited.remove(reply.slot)
-    open[place].replies.append(reply)
-    open[place].replies[open[place].replies.count - 1].offset = intake.offset
+    open[place].replies.append(.init(offset: offset, slot: reply.slot, status: reply.status))
     if open[place].awaited.isEmpty, open[place].phase == .waiting { isReady(place) }
+  }
+
+  /// Answers whether it had been owed: mostly to whom the reply is of, else to whoever has taken that one's place.
+  private mutating func acknowledge(_ offset: Offset, _ slot: EntitySlot, from lane: Int?, _ ledger: HomeLedger) -> Bool {
+    if let lane, lanes[lane].acknowledge(offset, slot) { return true }
+    guard let intake = ledger.intake(offset), let owner = laneIndex(intake.key(slot)), owner != lane else { return false }
+    return lanes[owner].acknowledge(offset, slot)
   }
 
   /// A full window makes an entity's features missing at once (X3).
@@ -231,7 +247,6 @@ public struct HomeExchange: Sendable {
       }
       open[place].awaited = awaited
     }
-    if awaited.isEmpty { isReady(place) }
   }
 
   private mutating func isReady(_ place: Int) {
@@ -239,7 +254,7 @@ public struct HomeExchange: Sendable {
     ready.append(open[place].offset)
   }
 
-  /// What has gathered in this step.
+  /// What is to be logged.
   private mutating func flush(_ ledger: HomeLedger, now: Int64, _ actions: inout [HomeAction]) {
     if !ready.isEmpty {
       actions.append(.decide(ready.sorted().map { readyIntake($0, ledger) }))
@@ -276,12 +291,14 @@ public struct HomeExchange: Sendable {
     while uncommittedFrom > 0, let first = open.first, case .decided(let end) = first.phase, end <= commit {
       open.removeFirst()
       uncommittedFrom -= 1
+      reviewedTo = max(0, reviewedTo - 1)
     }
   }
 
   // MARK: Sending
 
   private mutating func send(_ index: Int, _ ledger: HomeLedger, now: Int64, _ actions: inout [HomeAction]) {
+    guard lanes[index].hasUnsent else { return }
     let settled = settled(lanes[index])
     var places: [Int] = []
     var place = lanes[index].sentCount

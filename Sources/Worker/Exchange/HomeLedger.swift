@@ -83,6 +83,15 @@ public struct HomeLedger: Sendable {
     return intakes[place]
   }
 
+  /// Whether the unfinished intake at `offset` has its decision; nil where there is none.
+  public func isDecided(_ offset: Offset) -> Bool? {
+    guard let place = find(offset), !intakes[place].isFinished else { return nil }
+    return intakes[place].isDecided
+  }
+
+  /// Whether what is unfinished at `offset` is a label.
+  public func isLabel(_ offset: Offset) -> Bool { find(offset).map { intakes[$0].label != nil } ?? false }
+
   // MARK: Entries
 
   /// An intake has been logged. One that owes nothing is in here for its decision alone.

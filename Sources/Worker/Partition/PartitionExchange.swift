@@ -11,6 +11,11 @@ final class PartitionExchange {
   var homeActions: [HomeAction] = []
   var entityActions: [EntityAction] = []
 
+  /// Messages of this burst, to be taken together.
+  var inbox: [Contributions] = []
+  /// Among those to be settled.
+  var isDue = false
+
   struct Row {
     var request: RequestID
     var index: Int
@@ -20,8 +25,6 @@ final class PartitionExchange {
     self.home = home
     self.entities = entities
   }
-
-  var isPending: Bool { !homeActions.isEmpty || !entityActions.isEmpty }
 
   func takeHomeActions() -> [HomeAction] {
     defer { homeActions.removeAll(keepingCapacity: true) }

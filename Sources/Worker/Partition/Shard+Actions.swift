@@ -28,12 +28,12 @@ extension Shard {
       case .persist(let epoch, let record): output.persists.append(.init(partition: partition.id, highestEpoch: epoch, record: record))
       case .send(let append, let node, let range):
         if let records = partition.recentRecords(range) {
-          output.sends.append(.init(append: append, to: node, records: records))
+          output.add(.init(append: append, to: node, records: records))
         } else {
           feed(partition, append, to: node, range, now: now)
         }
       case .feed(let member): feed(partition, member, now: now)
-      case .answer(let appended, let node): output.answers.append((appended, to: node))
+      case .answer(let appended, let node): output.add(appended, to: node)
       case .propose(let add, let member, let epoch, let version):
         output.proposals.append(.init(partition: partition.id, add: add, member: member, epoch: epoch, version: version))
       case .fetchMap: output.fetchMap = true
@@ -48,7 +48,7 @@ extension Shard {
           let held = HeldRecord(chunk: chunk, range: chunk.append(sealed: bytes), header: header)
           partition.hold(held)
         }
-        chunkParts.append(.init(partition: partition, base: base, end: partition.replica.log.end))
+        written(partition, base..<partition.replica.log.end)
         if planted(.applyBeyondCommit) { applyAll(partition) }
       case .assumed:
         applyAll(partition)

@@ -15,10 +15,9 @@ extension Shard {
     homes = Set(map.partitions.map(\.id))
     for partition in partitions.values.sorted(by: { $0.id < $1.id }) {
       guard let exchange = partition.exchange else { continue }
-      exchange.home.routed(routes, partition.state.home, now: now, &exchange.homeActions)
-      exchangeDue.append(partition)
+      exchange.home.routed(routes, partition.state.home)
+      exchangeIsDue(partition)
     }
-    settleExchanges(now: now)
   }
 
   /// Contributions to a partition of this shard.
@@ -35,18 +34,44 @@ extension Shard {
       prepareBundle(partition, message.bundle, now: now)
     }
     let exchange = exchange(of: partition, now: now)
-    let standing = EntityExchange.HomeStanding(map: routesVersion, isPresent: homes.contains(message.home))
-    let record = exchange.entities.received(
-      message, partition.state.accounts, home: standing, next: partition.replica.log.end, commit: partition.replica.commit,
-      &exchange.entityActions)
-    if let record {
-      partition.state.advance(to: ownTime(of: partition, now: now))
+    // What is over the bound comes again.
+    guard exchange.inbox.count < EntityExchange.waitingMax else { return }
+    exchange.inbox.append(message)
+    exchangeIsDue(partition)
+  }
+
+  /// Of one entry with contributions.
+  private static let contributionBytesMax = 4 << 20
+
+  /// A burst's contributions, as one entry: nothing else is logged between the first that is applied and that.
+  private func takeContributions(_ partition: Partition, _ exchange: PartitionExchange, now: Int64) {
+    guard !exchange.inbox.isEmpty else { return }
+    let messages = exchange.inbox
+    exchange.inbox.removeAll(keepingCapacity: true)
+    guard partition.state.seal == nil, partition.pause == nil else { return messages.forEach(refuse) }
+    var ahead = PartitionState.PrefetchAhead()
+    var records: [ContributionsRecord] = []
+    var bytes = 0
+    for (index, message) in messages.enumerated() {
+      partition.state.prefetch(messages.lazy.map(\.items), before: index, &ahead)
+      let standing = EntityExchange.HomeStanding(map: routesVersion, isPresent: homes.contains(message.home))
+      let record = exchange.entities.received(
+        message, partition.state.accounts, home: standing, next: partition.replica.log.end, &exchange.entityActions)
+      guard let record else { continue }
+      if records.isEmpty { partition.state.advance(to: ownTime(of: partition, now: now)) }
       partition.state.contribute(record, end: partition.replica.log.end + 1)
-      log(partition, .contributions, now: now) { record.write(to: &$0) }
-      exchange.entities.logged(partition.state.accounts, &exchange.entityActions)
+      records.append(record)
+      bytes += record.encodedSize
+      if bytes >= Self.contributionBytesMax { logContributions(&records, &bytes, partition, now: now) }
     }
-    exchangeDue.append(partition)
-    settleExchanges(now: now)
+    if !records.isEmpty { logContributions(&records, &bytes, partition, now: now) }
+    exchange.entities.logged(partition.state.accounts, &exchange.entityActions)
+  }
+
+  private func logContributions(_ records: inout [ContributionsRecord], _ bytes: inout Int, _ partition: Partition, now: Int64) {
+    log(partition, .contributions, now: now) { for record in records { record.write(to: &$0) } }
+    records.removeAll(keepingCapacity: true)
+    bytes = 0
   }
 
   private func refuse(_ message: Contributions) {
@@ -60,8 +85,7 @@ extension Shard {
   public func received(_ message: ContributionReplies, now: Int64) {
     guard let partition = partitions[message.home], let exchange = partition.exchange else { return }
     exchange.home.received(message, partition.state.home, now: now, &exchange.homeActions)
-    exchangeDue.append(partition)
-    settleExchanges(now: now)
+    exchangeIsDue(partition)
   }
 
   /// Time passes: deadlines, and what is to be sent again.
@@ -73,9 +97,8 @@ extension Shard {
       exchange.home.tick(partition.state.home, now: now, &exchange.homeActions)
       exchangeCounts += exchange.home.takeCounts()
       forgetHomes(partition, now: now)
-      exchangeDue.append(partition)
+      exchangeIsDue(partition)
     }
-    settleExchanges(now: now)
   }
 
   /// X5: homes that no map has any more.
@@ -126,15 +149,27 @@ extension Shard {
   /// Something has committed.
   func committedExchange(_ end: Offset, _ partition: Partition, now: Int64) {
     guard let exchange = partition.exchange else { return }
-    exchange.home.committed(end, partition.state.home, now: now, &exchange.homeActions)
-    exchange.entities.committed(end, &partition.state.accounts, &exchange.entityActions)
-    if exchange.isPending { exchangeDue.append(partition) }
+    exchange.home.committed(end, now: now)
+    exchangeIsDue(partition)
   }
 
-  /// Carries out what has gathered; what it logs may commit at once, and more gather.
-  func settleExchanges(now: Int64) {
+  private func exchangeIsDue(_ partition: Partition) {
+    guard let exchange = partition.exchange, !exchange.isDue else { return }
+    exchange.isDue = true
+    exchangeDue.append(partition)
+  }
+
+  /// The shell's burst ends: carries out what has gathered in it. What is logged thereby may commit at once, and more gather.
+  public func settleExchanges(now: Int64) {
     while let partition = exchangeDue.popLast() {
-      guard let exchange = partition.exchange, partition.replica.isServing else { continue }
+      guard let exchange = partition.exchange else { continue }
+      exchange.isDue = false
+      guard partition.replica.isServing else { continue }
+      takeContributions(partition, exchange, now: now)
+      // What it has logged may have ended the epoch here.
+      guard partition.exchange === exchange else { continue }
+      exchange.home.settle(partition.state.home, now: now, &exchange.homeActions)
+      exchange.entities.settle(partition.replica.commit, &partition.state.accounts, &exchange.entityActions)
       for action in exchange.takeHomeActions() { carryOut(action, partition, exchange, now: now) }
       for action in exchange.takeEntityActions() {
         switch action {

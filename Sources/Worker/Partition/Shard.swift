@@ -45,6 +45,8 @@ public final class Shard {
   var routes: [ExchangeRoute] = []
   var routesVersion = MapVersion.none
   var homes: Set<PartitionID> = []
+  /// Some partition here needs others, or is needed by them.
+  public private(set) var isExchanging = false
   /// Partitions whose exchange has something to carry out.
   var exchangeDue: [Partition] = []
 
@@ -145,7 +147,6 @@ public final class Shard {
         if isBirth { report(part.partition.birth!.succession) }
       }
     }
-    settleExchanges(now: now)
   }
 
   /// A record that the log has voided says nothing, once it is on the disk, of the one that took its place: without
@@ -172,9 +173,22 @@ public final class Shard {
     partition.hold(HeldRecord(chunk: chunk, range: range, header: header))
     partition.state.applied = header.endOffset
     if kind.hasDecisions { partition.state.decidedEnd = header.endOffset }
-    chunkParts.append(.init(partition: partition, base: header.baseOffset, end: header.endOffset))
+    written(partition, header.baseOffset..<header.endOffset)
     partition.replica.appended(epoch: epoch, count: count, now: now, &actions)
     carryOut(on: partition, now: now)
+  }
+
+  /// The chunk has records of this range: runs of one partition become one part.
+  func written(_ partition: Partition, _ range: Range<Offset>) {
+    var index = chunkParts.count
+    while index > max(0, chunkParts.count - 16) {
+      index -= 1
+      guard chunkParts[index].partition === partition else { continue }
+      guard chunkParts[index].end == range.lowerBound else { break }
+      chunkParts[index].end = range.upperBound
+      return
+    }
+    chunkParts.append(.init(partition: partition, base: range.lowerBound, end: range.upperBound))
   }
 
   /// Time to log with an entry of the primary's own.
@@ -220,7 +234,7 @@ public final class Shard {
       partition: partition.id, kind: .born, count: 1, epoch: succession.epoch, baseOffset: .zero, loggedTime: partition.state.loggedTime,
       commitOffset: PartitionState.birthEnd, length: LogRecord.headerSize + payload.count)
     _ = chunk.append(header) { $0.copyBytes(from: payload) }
-    chunkParts.append(.init(partition: partition, base: .zero, end: PartitionState.birthEnd))
+    written(partition, .zero..<PartitionState.birthEnd)
   }
 
   // MARK: What is asked of it
@@ -321,7 +335,6 @@ public final class Shard {
     if case .accepted(let matched) = appended.result, matched > partition.replica.log.end { return }  // no follower of this log
     partition.replica.received(appended, now: now, &actions)
     carryOut(on: partition, now: now)
-    settleExchanges(now: now)
   }
 
   /// Records of `range` are on their way to a follower (`Shard+Feeding`).
@@ -341,6 +354,7 @@ public final class Shard {
   }
 
   public func tick(now: Int64) {
+    isExchanging = partitions.values.contains { $0.state.mayExchange }
     for partition in partitions.values {
       partition.replica.canFeed = canFeed(partition)
       partition.replica.tick(now: now, &actions)

@@ -12,7 +12,22 @@ public struct ShardOutput {
   public struct Send: Sendable {
     public var append: Append
     public var to: NodeID
-    public var records: [HeldRecord]
+    public fileprivate(set) var records: [HeldRecord]
+    public fileprivate(set) var bytes: Int
+
+    init(append: Append, to: NodeID, records: [HeldRecord]) {
+      self.append = append
+      self.to = to
+      self.records = records
+      bytes = records.reduce(0) { $0 + $1.range.count }
+    }
+
+    /// Both have records, and `later` goes on where this one ends, by the same primary and coordinator's record.
+    fileprivate func mayJoin(_ later: Send, bytesMax: Int) -> Bool {
+      guard let last = records.last, !later.records.isEmpty, bytes + later.bytes <= bytesMax else { return false }
+      return last.header.endOffset == later.append.base && append.epoch == later.append.epoch
+        && append.recordVersion == later.append.recordVersion
+    }
   }
 
   public struct CatchUp: Sendable {
@@ -95,6 +110,44 @@ public struct ShardOutput {
   public var fatal: ApplyError?
 
   public init() {}
+
+  /// How far back something is looked for that it may join, and up to which size.
+  private static let joinedMax = 32
+  private static let joinedBytesMax = 1 << 20
+
+  /// Records that follow those on their way to the same replica go with them: a burst is one message.
+  mutating func add(_ send: Send) {
+    var index = sends.count
+    while index > max(0, sends.count - Self.joinedMax) {
+      index -= 1
+      guard sends[index].to == send.to, sends[index].append.partition == send.append.partition else { continue }
+      if sends[index].mayJoin(send, bytesMax: Self.joinedBytesMax) {
+        sends[index].append.commitOffset = max(sends[index].append.commitOffset, send.append.commitOffset)
+        sends[index].records += send.records
+        sends[index].bytes += send.bytes
+        return
+      }
+      break
+    }
+    sends.append(send)
+  }
+
+  /// The later of two acknowledgements says what both do.
+  mutating func add(_ answer: Appended, to node: NodeID) {
+    var index = answers.count
+    while index > max(0, answers.count - Self.joinedMax) {
+      index -= 1
+      guard answers[index].to == node, answers[index].0.partition == answer.partition else { continue }
+      if case .accepted(let earlier) = answers[index].0.result, case .accepted(let later) = answer.result, earlier <= later,
+        answers[index].0.epoch == answer.epoch
+      {
+        answers[index].0 = answer
+        return
+      }
+      break
+    }
+    answers.append((answer, to: node))
+  }
 
   public var isPending: Bool {
     fatal != nil || fetchMap || !contributions.isEmpty || !contributionReplies.isEmpty

@@ -2,7 +2,8 @@ import NIOCore
 import Wire
 
 /// One loop's links to the other workers: opened when first needed, opened again with growing patience when they break.
-/// What a payment waits for has a link of its own to each, so that it never stands behind a megabyte of log.
+/// What a payment waits for has a link of its own to each, so that it never stands behind a megabyte of log; the exchange's messages,
+/// whose records take the log's link all the same, take it only while that is full.
 final class PeerLinks: @unchecked Sendable {
   private let eventLoop: any EventLoop
   private unowned let node: WorkerNode
@@ -42,7 +43,7 @@ final class PeerLinks: @unchecked Sendable {
   func send(_ send: ShardOutput.Send) {
     guard let link = ready(send.to) else { return }  // sent again once the link is there
     link.send(.append) { out in
-      send.append.write(length: send.records.reduce(0) { $0 + $1.range.count }, to: &out)
+      send.append.write(length: send.bytes, to: &out)
       for held in send.records { held.chunk.withRecord(held.range) { out.write(raw: $0) } }
     }
   }
@@ -68,7 +69,9 @@ final class PeerLinks: @unchecked Sendable {
 
   /// A message that a payment waits for; it is sent again if it doesn't get through.
   func send(_ kind: FrameKind, to node: NodeID, _ write: (inout WireWriter) -> Void) {
-    guard let link = peer(Key(node: node, isInteractive: true))?.link, link.isReady, link.isWritable else { return }
+    // Where the log's link is free it goes with that: two links are two system calls.
+    let links = [false, true].lazy.compactMap { self.peer(Key(node: node, isInteractive: $0))?.link }
+    guard let link = links.first(where: { $0.isReady && $0.isWritable }) else { return }
     link.send(kind) { write(&$0) }
   }
 
@@ -249,7 +252,7 @@ final class PeerLinks: @unchecked Sendable {
       }
     }
 
-    func linkReadComplete(_ link: Link) { owner.node.loop(on: owner.eventLoop).drain() }
+    func linkReadComplete(_ link: Link) { owner.node.loop(on: owner.eventLoop).burstEnded() }
     func linkWritable(_ link: Link, _ isWritable: Bool) {}
 
     func linkClosed(_ link: Link, reason: LinkError?) {

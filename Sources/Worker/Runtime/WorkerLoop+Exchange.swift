@@ -7,20 +7,22 @@ extension WorkerLoop {
   private static let exchangeTick = TimeAmount.milliseconds(10)
 
   func exchange(_ output: ShardOutput) {
+    var here: [Int: Here] = [:]
     for (message, id) in output.contributions {
       if id == node.nodeID {
-        onLoop(of: message.target) { $0.shard.received(message, now: $0.now()) }
+        here[node.loopIndex(of: message.target), default: Here()].contributions.append(message)
       } else {
         peers.send(.contributions, to: id) { message.write(to: &$0) }
       }
     }
     for (message, id) in output.contributionReplies {
       if id == node.nodeID {
-        onLoop(of: message.home) { $0.shard.received(message, now: $0.now()) }
+        here[node.loopIndex(of: message.home), default: Here()].replies.append(message)
       } else {
         peers.send(.contributionReplies, to: id) { message.write(to: &$0) }
       }
     }
+    for (loop, messages) in here.sorted(by: { $0.key < $1.key }) { deliver(messages, to: node.loops[loop]) }
     for decision in output.decidedLater { metrics.decided(decision) }
     scheduleExchange()
   }
@@ -38,13 +40,20 @@ extension WorkerLoop {
     scheduleDrain()
   }
 
-  /// Never within the step that sends it.
-  private func onLoop(of partition: PartitionID, _ body: @escaping @Sendable (WorkerLoop) -> Void) {
-    let owner = node.loops[node.loopIndex(of: partition)]
+  /// Messages of a burst that stay on this worker, for one loop.
+  private struct Here: Sendable {
+    var contributions: [Contributions] = []
+    var replies: [ContributionReplies] = []
+  }
+
+  /// Never within the step that sends them.
+  private func deliver(_ messages: Here, to owner: WorkerLoop) {
     owner.eventLoop.execute {
       guard !owner.node.isStopping else { return }
-      body(owner)
-      owner.drain()
+      let now = owner.now()
+      for message in messages.contributions { owner.shard.received(message, now: now) }
+      for message in messages.replies { owner.shard.received(message, now: now) }
+      owner.scheduleDrain()
     }
   }
 

@@ -31,6 +31,7 @@ final class WorkerLoop: @unchecked Sendable {
   /// Whether this worker follows others still.
   var takesLog = true
   private var isDrainScheduled = false
+  private var lastDrain: UInt64 = 0
   var isExchangeScheduled = false
   private var appendedBytes = 0
   private var ticks = 0
@@ -53,6 +54,7 @@ final class WorkerLoop: @unchecked Sendable {
   static let batchBytesMax = 12 << 20
 
   static let tickSeconds = 0.05
+  private static let burstNanoseconds: Int64 = 300_000
 
   enum Reply {
     case none
@@ -172,19 +174,32 @@ final class WorkerLoop: @unchecked Sendable {
 
   // MARK: Actions
 
+  /// At the end of each burst; and where partitions exchange, not more often than each `burstNanoseconds`.
+  ///
+  /// A payment that needs other partitions is eight messages between workers, one after the other. What comes within a burst's length
+  /// leaves as one message to each peer and one record of each log, for the price of one.
   func scheduleDrain() {
     guard !isDrainScheduled else { return }
     isDrainScheduled = true
-    eventLoop.execute {
-      self.isDrainScheduled = false
-      self.bulkSpent = 0
-      self.drain()
-    }
+    let wait = shard.isExchanging ? Int64(lastDrain) + Self.burstNanoseconds - Int64(SystemClock.nanoseconds()) : 0
+    guard wait > 0 else { return eventLoop.execute { self.turn() } }
+    eventLoop.scheduleTask(in: .nanoseconds(wait)) { self.turn() }
   }
 
-  /// Carries out what the shard owes. Called at the end of each burst.
+  /// A link has given what it had.
+  func burstEnded() { if shard.isExchanging { scheduleDrain() } else { drain() } }
+
+  private func turn() {
+    isDrainScheduled = false
+    bulkSpent = 0
+    drain()
+  }
+
+  /// Carries out what the shard owes.
   func drain() {
+    lastDrain = SystemClock.nanoseconds()
     while true {
+      shard.settleExchanges(now: now())
       let chunk = shard.takeChunk()
       guard chunk != nil || shard.output.isPending else { break }
       if let fatal = shard.output.fatal { return node.stop(because: fatal.description) }
@@ -364,7 +379,7 @@ final class WorkerLoop: @unchecked Sendable {
 
   func durable(_ ticket: UInt64) {
     shard.durable(ticket: ticket, now: now())
-    drain()
+    burstEnded()
   }
 
   func tick() {

@@ -12,14 +12,18 @@ public struct ContributionItem: Equatable, Sendable {
   public var offset: Offset
   /// At least one.
   public var slots: EntitySlots
-  /// A transaction record that has passed the schema.
-  public var transaction: [UInt8]
+  /// A transaction record that has passed the schema. Those of one message share their memory.
+  public var transaction: ArraySlice<UInt8>
   /// Where it is no event, but a label of one that the entities have had before. Its own offset is what identifies it.
   public var label: Label?
 
   private static var labelBit: UInt8 { 0x80 }
 
   public init(offset: Offset, slots: EntitySlots, transaction: [UInt8], label: Label? = nil) {
+    self.init(offset: offset, slots: slots, transaction: transaction[...], label: label)
+  }
+
+  public init(offset: Offset, slots: EntitySlots, transaction: ArraySlice<UInt8>, label: Label? = nil) {
     self.offset = offset
     self.slots = slots
     self.transaction = transaction
@@ -35,14 +39,17 @@ public struct ContributionItem: Equatable, Sendable {
     label?.write(to: &out)
   }
 
+  /// `bytes` is what the reader reads.
   @_lifetime(reader: copy reader)
-  public init(from reader: inout WireReader) throws(WireError) {
+  public init(from reader: inout WireReader, of bytes: [UInt8]) throws(WireError) {
     offset = Offset(try reader.read(UInt64.self))
     let at = reader.position
     let bits = try reader.read(UInt8.self)
     slots = EntitySlots(rawValue: bits & ~Self.labelBit)
     guard !slots.isEmpty, slots.isSubset(of: .foreign) else { throw .invalid(at: at, "no such entities") }
-    transaction = try Self.readTransaction(&reader)
+    let start = reader.position
+    try Self.skipTransaction(&reader)
+    transaction = bytes[start..<reader.position]
     let missing = transaction.withUnsafeBytes { bytes in
       TransactionView(trusted: RawSpan(_unsafeBytes: bytes)).present(slots) != slots
     }
@@ -54,6 +61,14 @@ public struct ContributionItem: Equatable, Sendable {
   @_lifetime(reader: copy reader)
   public static func readTransaction(_ reader: inout WireReader) throws(WireError) -> [UInt8] {
     let at = reader.position
+    var copy = reader
+    try skipTransaction(&reader)
+    return try copy.readRaw(reader.position - at).withUnsafeBytes { [UInt8]($0) }
+  }
+
+  @_lifetime(reader: copy reader)
+  private static func skipTransaction(_ reader: inout WireReader) throws(WireError) {
+    let at = reader.position
     let low = try reader.read(UInt8.self)
     let high = try reader.read(UInt8.self)
     let length = Int(low) | Int(high) << 8
@@ -61,14 +76,10 @@ public struct ContributionItem: Equatable, Sendable {
       throw .invalid(at: at, "a transaction record has \(TransactionView.fixedSize) to \(TransactionView.sizeMax) bytes")
     }
     let rest = try reader.readRaw(length - 2)
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(length)
-    bytes.append(low)
-    bytes.append(high)
-    rest.withUnsafeBytes { bytes.append(contentsOf: $0) }
-    var parts = TransactionView.fixedSize + Int(bytes[5])
-    for place in 28..<34 { parts += Int(bytes[place]) }
+    let parts = rest.withUnsafeBytes { rest in
+      // The record's bytes 5 and 28 to 33.
+      (26..<32).reduce(TransactionView.fixedSize + Int(rest[3])) { $0 + Int(rest[$1]) }
+    }
     guard parts <= length else { throw .invalid(at: at, "a transaction's tokens overrun it") }
-    return bytes
   }
 }

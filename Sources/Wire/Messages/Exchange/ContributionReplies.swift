@@ -12,8 +12,9 @@ public struct ContributionReplies: Equatable, Sendable {
   public struct Reply: Equatable, Sendable {
     public enum Status: Equatable, Sendable {
       /// It is in the entity's history, or counts so (X2); these are the entity's features just behind it, by the bundle of
-      /// the contribution. None where the target does not keep these. `flags` are an `Observation`'s.
-      case applied(flags: UInt8, values: [Double])
+      /// the contribution. None where the target does not keep these. `flags` are an `Observation`'s. Values of one message share
+      /// their memory.
+      case applied(flags: UInt8, values: ArraySlice<Double>)
       /// Below what is settled: it was applied, and its reply is forgotten (X3).
       case stale
     }
@@ -103,10 +104,7 @@ public struct ContributionReplies: Equatable, Sendable {
     switch try reader.read(UInt8.self) {
     case 0:
       let count = try reader.readCount(itemSize: Reply.encodedSizeMin, limit: Self.repliesMax)
-      var replies: [Reply] = []
-      replies.reserveCapacity(count)
-      for _ in 0..<count { replies.append(try Reply(from: &reader)) }
-      result = .replies(replies)
+      result = .replies(try Reply.read(count, from: &reader))
     case 1: result = .fenced(highest: Epoch(try reader.read(UInt64.self)))
     case 2: result = .unknownHome(MapVersion(try reader.read(UInt64.self)))
     case 3: result = .unavailable
@@ -135,14 +133,34 @@ extension ContributionReplies.Reply {
     }
   }
 
+  /// Values of all lie in one array.
   @_lifetime(reader: copy reader)
-  init(from reader: inout WireReader) throws(WireError) {
-    offset = Offset(try reader.read(UInt64.self))
+  static func read(_ count: Int, from reader: inout WireReader) throws(WireError) -> [Self] {
+    var replies: [Self] = []
+    replies.reserveCapacity(count)
+    var values: [Double] = []
+    values.reserveCapacity(reader.remaining / 8)
+    var ends: [Int] = []
+    ends.reserveCapacity(count)
+    for _ in 0..<count {
+      replies.append(try readOne(from: &reader, &values))
+      ends.append(values.count)
+    }
+    for index in replies.indices {
+      guard case .applied(let flags, _) = replies[index].status else { continue }
+      replies[index].status = .applied(flags: flags, values: values[(index == 0 ? 0 : ends[index - 1])..<ends[index]])
+    }
+    return replies
+  }
+
+  /// A reply without its values, which are appended to `values`.
+  @_lifetime(reader: copy reader)
+  private static func readOne(from reader: inout WireReader, _ values: inout [Double]) throws(WireError) -> Self {
+    let offset = Offset(try reader.read(UInt64.self))
     let at = reader.position
     guard let slot = EntitySlot(rawValue: try reader.read(UInt8.self)), slot.kind != .card else {
       throw .invalid(at: at, "no such entity")
     }
-    self.slot = slot
     let code = try reader.read(UInt8.self)
     let flags = try reader.read(UInt8.self)
     guard try reader.read(UInt8.self) == 0 else { throw .invalid(at: at + 3, "reserved bytes are not 0") }
@@ -152,13 +170,11 @@ extension ContributionReplies.Reply {
     }
     switch code {
     case 0:
-      var values: [Double] = []
-      values.reserveCapacity(min(count, reader.remaining / 8))
       for _ in 0..<count { values.append(try reader.readDouble()) }
-      status = .applied(flags: flags, values: values)
+      return Self(offset: offset, slot: slot, status: .applied(flags: flags, values: []))
     case 1:
       guard flags == 0, count == 0 else { throw .invalid(at: at + 2, "a stale reply has no values") }
-      status = .stale
+      return Self(offset: offset, slot: slot, status: .stale)
     default: throw .invalid(at: at + 1, "unknown status of a contribution")
     }
   }

@@ -66,11 +66,12 @@ public struct Contributions: Equatable, Sendable {
     settled = Offset(try reader.read(UInt64.self))
     bundle = BundleID(high: try reader.read(UInt64.self), low: try reader.read(UInt64.self))
     let count = try reader.readCount(itemSize: ContributionItem.encodedSizeMin, limit: Self.itemsMax)
+    let bytes = count == 0 ? [] : payload.withUnsafeBytes { [UInt8]($0) }
     items = []
     items.reserveCapacity(count)
     for _ in 0..<count {
       let at = reader.position
-      let item = try ContributionItem(from: &reader)
+      let item = try ContributionItem(from: &reader, of: bytes)
       if let last = items.last, item.offset <= last.offset { throw .invalid(at: at, "contributions are out of order") }
       items.append(item)
     }
