@@ -8,6 +8,8 @@ struct ClusterLoad {
     var seconds: Double
     var decided: Int
     var failed: Int
+    /// Decided without the features of some entity that had them.
+    var degraded = 0
     var latency: LatencyRecorder
     /// CPU seconds by process.
     var cpu: [(name: String, seconds: Double)]
@@ -50,6 +52,7 @@ struct ClusterLoad {
       let after = try await stream.snapshot()
       result.decided += after.decided - before.decided
       result.failed += after.failed - before.failed
+      result.degraded += after.degraded - before.degraded
       result.seconds = max(result.seconds, Double(after.at - before.at) / 1e9)
     }
     result.cpu = cpuAfter.keys.sorted().map { ($0, cpuAfter[$0]! - (cpuBefore[$0] ?? 0)) }

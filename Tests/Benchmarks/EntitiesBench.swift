@@ -34,6 +34,8 @@ struct EntitiesBench: AsyncParsableCommand {
       Figure("at \(rate)/s: p50", latency.p50, "ms"),
       Figure("at \(rate)/s: p99", latency.p99, "ms", goal: .atMost(15)),
       Figure("at \(rate)/s: p99.9", latency.p999, "ms"),
+      Figure("at \(rate)/s: CPU of all processes", paced.cpuMicroseconds, "CPU-us/decision"),
+      Figure("degraded", Double(result.degraded + paced.degraded) / Double(max(1, result.decided + paced.decided)), "of all", digits: 4),
     ]
     Figure.print(figures)
     let failed = result.failed + paced.failed

@@ -9,6 +9,7 @@ final class LoadStream: SubmitterDelegate, @unchecked Sendable {
     var at: Int64 = 0
     var decided = 0
     var failed = 0
+    var degraded = 0
   }
 
   /// How far apart the wake-ups of a paced stream are at least, nanoseconds. What falls due in between waits, and the wait
@@ -139,6 +140,7 @@ final class LoadStream: SubmitterDelegate, @unchecked Sendable {
 
   func submitter(_ submitter: Submitter, answered row: borrowing RowAnswer) {
     if row.kind == .decided { counts.decided += 1 } else { counts.failed += 1 }
+    if row.kind == .decided, row.decision.flags.contains(.degraded) { counts.degraded += 1 }
     let due = Int64(bitPattern: row.tag)
     guard due >= measuredFrom else { return }
     latencies.record(row.kind, nanoseconds: row.latency)
