@@ -20,6 +20,12 @@ public struct HeartbeatAccepted: ClusterMessage {
 
   public init(from reader: inout WireReader) throws(WireError) {
     map = MapVersion(try reader.read(UInt64.self))
-    lists = reader.remaining > 0 ? try reader.read(UInt64.self) : 0
+    guard reader.remaining > 0 else {
+      lists = 0
+      return
+    }
+    lists = try reader.read(UInt64.self)
+    // One way to write each message.
+    guard lists > 0 else { throw WireError.invalid(at: reader.position - 8, "a list version of 0 is left out") }
   }
 }
