@@ -30,6 +30,9 @@ import Testing
     Golden.check("heartbeat-accepted-lists", with.encoded)
     let bytes = Golden.read("heartbeat-accepted-lists")
     #expect(try HeartbeatAccepted(reading: bytes.span.bytes) == with)
+    // There is one way to write each: none is left out.
+    let zero = Array(bytes.dropLast(8)) + [UInt8](repeating: 0, count: 8)
+    #expect((try? HeartbeatAccepted(reading: zero.span.bytes)) == nil)
   }
 
   @Test func `versions that don't rise, and items without a text, are refused`() {
