@@ -1,11 +1,12 @@
 import Foundation
 import Testing
 
-/// Features over a million random events against pandas, which has windows of its own. Needs a Python with pandas: python3, or the one
-/// that ASSAY_PYTHON names (`python3 -m venv .build/pandas && .build/pandas/bin/pip install pandas`).
+/// Features over a million random events against pandas, which has windows of its own. Needs a Python with pandas: python3,
+/// Debian's, or the one that ASSAY_PYTHON names (`python3 -m venv .build/pandas && .build/pandas/bin/pip install pandas`).
 @Suite struct PandasTests {
-  private static let python: String? = [ProcessInfo.processInfo.environment["ASSAY_PYTHON"], ".build/pandas/bin/python", "python3"]
-    .compactMap(\.self).first { (try? AssayBinary.run(["-c", "import pandas"], program: $0).status) == 0 }
+  private static let python: String? = [
+    ProcessInfo.processInfo.environment["ASSAY_PYTHON"], ".build/pandas/bin/python", "python3", "/usr/bin/python3",
+  ].compactMap(\.self).first { (try? AssayBinary.run(["-c", "import pandas"], program: $0).status) == 0 }
 
   @Test(
     "counts, sums, least and largest values are pandas'; means and deviations within 1e-12",
