@@ -94,9 +94,13 @@ final class CheckpointRunner: @unchecked Sendable {
     if !job.isBusy { node.background { job.close() } }
   }
 
+  /// The log's records below it are on the disk first: where a power loss took some of them and left the snapshot, their decisions could
+  /// not be delivered from here, though the sinks may lack them.
   func publish(_ header: SnapshotHeader) {
     let name = SnapshotStore.Name(partition: header.partition, offset: header.offset)
+    let ticket = node.journal.lastTicket
     node.background {
+      guard self.node.journal.waitUntilDurable(ticket) else { return }
       let outcome = Result { try self.node.snapshots.publish(name) }
       self.loop.eventLoop.execute {
         switch outcome {
