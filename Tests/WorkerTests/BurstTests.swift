@@ -46,6 +46,18 @@ import Wire
     #expect(slots.reduce(0) { $0 + $1.count } == 2, "the terminal once, and the device once")
   }
 
+  @Test func `a message knows how many bytes it is written in`() throws {
+    var rig = try ShardExchangeTests.Rig()
+    _ = try rig.rig.submit((0..<8).map { ShardExchangeTests.row($0, card: $0, terminal: $0, device: $0) })
+    rig.rig.sync()
+    let sent = rig.shard.output.contributions.map(\.0).filter { !$0.items.isEmpty }
+    for message in sent {
+      var out = WireWriter()
+      message.write(to: &out)
+      #expect(out.bytes.count == message.encodedSize)
+    }
+  }
+
   // MARK: Replication
 
   private static func append(_ base: UInt64, epoch: UInt64 = 2, version: UInt64 = 3, commit: UInt64 = 0) -> Append {
@@ -86,6 +98,48 @@ import Wire
     output.add(.init(append: Self.append(10), to: NodeID(2), records: []))
     output.add(Self.send(Self.append(10), count: 1))
     #expect(output.sends.count == 2)
+  }
+
+  @Test func `what takes the place of records that the same burst has voided is acknowledged (R4)`() throws {
+    let me = ShardRig.me
+    let (a, b) = (ExchangeRig.member(2), ExchangeRig.member(3))
+    let shard = Shard(me: me, dedupHorizon: ShardRig.horizon)
+    let record = PartitionRecord(
+      id: PartitionID(1), range: ExchangeRig.everything, epoch: Epoch(3), version: RecordVersion(1), primary: a, isr: [a, b, me],
+      replicas: [a.node, b.node, me.node])
+    shard.learned(
+      ClusterMap(
+        cluster: ClusterID(high: 1, low: 1), version: MapVersion(1), settings: ClusterSettings(replicas: 3, minInSync: 2), nodes: [],
+        partitions: [record], activeBundle: nil), now: ShardRig.start)
+    func receive(_ base: UInt64, count: Int, epoch: UInt64, after previous: UInt64, from primary: Member) {
+      let header = LogRecord(
+        partition: PartitionID(1), kind: .checkpoint, count: count, epoch: Epoch(epoch), baseOffset: Offset(base), loggedTime: 0,
+        commitOffset: .zero, length: LogRecord.headerSize)
+      let chunk = RecordChunk()
+      _ = chunk.append(header) { _ in }
+      chunk.seal()
+      let append = Append(
+        partition: PartitionID(1), epoch: Epoch(epoch), sender: primary.node, senderIncarnation: primary.incarnation,
+        recordVersion: RecordVersion(1), previousEpoch: Epoch(previous), base: Offset(base), commitOffset: .zero)
+      shard.received(append, records: chunk.bytes.span.bytes, now: ShardRig.start)
+    }
+    var ticket: UInt64 = 0
+    func sync() -> Appended.Result? {
+      while shard.takeChunk() != nil {
+        ticket += 1
+        shard.handedOver(ticket: ticket)
+      }
+      shard.durable(ticket: ticket, now: ShardRig.start)
+      defer { shard.output.answers.removeAll() }
+      return shard.output.answers.last?.0.result
+    }
+    receive(0, count: 15, epoch: 3, after: 0, from: a)
+    receive(15, count: 5, epoch: 3, after: 3, from: a)
+    #expect(sync() == .accepted(matched: Offset(20)))
+    // In one burst: more of the same primary, and another one's that ends below where that begins.
+    receive(20, count: 10, epoch: 3, after: 3, from: a)
+    receive(15, count: 1, epoch: 4, after: 3, from: b)
+    #expect(sync() == .accepted(matched: Offset(16)))
   }
 
   @Test func `the later of two acknowledgements stands for both, and nothing else is passed over`() {

@@ -321,26 +321,30 @@ public struct HomeExchange: Sendable {
     send(places, index, ledger, settled: settled(lanes[index]), now: now, &actions)
   }
 
-  /// Batches of one bundle each (X6), bounded by their number of items.
+  /// Batches of one bundle each (X6), bounded by their number of items and their size.
   private mutating func send(
     _ places: [Int], _ index: Int, _ ledger: HomeLedger, settled: Offset, now: Int64, _ actions: inout [HomeAction]
   ) {
     guard let node = lanes[index].route.node, !places.isEmpty else { return }
     var message = message(index, settled: settled)
+    var bytes = 0
     for place in places {
       let item = lanes[index].items[place]
       if item.sentAt == .min { counts.sent += item.owed.count } else { counts.sentAgain += item.owed.count }
       lanes[index].sent(place, now: now)
       guard !item.owed.isEmpty, let intake = ledger.intake(item.offset) else { continue }
       let bundle = bundles[Int(intake.bundle)]
-      if message.items.count == Contributions.itemsMax || bundle != message.bundle, !message.items.isEmpty {
+      let next = ContributionItem(
+        offset: identified(item.offset, back: false), slots: item.owed, transaction: intake.transaction, label: intake.label)
+      let isFull = message.items.count == Contributions.itemsMax || bytes + next.encodedSize > Contributions.bytesMax
+      if isFull || bundle != message.bundle, !message.items.isEmpty {
         actions.append(.send(message, to: node))
         message.items.removeAll(keepingCapacity: true)
+        bytes = 0
       }
       message.bundle = bundle
-      message.items.append(
-        ContributionItem(
-          offset: identified(item.offset, back: false), slots: item.owed, transaction: intake.transaction, label: intake.label))
+      message.items.append(next)
+      bytes += next.encodedSize
     }
     lanes[index].toldAt = now
     if !message.items.isEmpty { actions.append(.send(message, to: node)) }

@@ -40,7 +40,7 @@ extension Shard {
     exchangeIsDue(partition)
   }
 
-  /// Of one entry with contributions.
+  /// Of one entry with contributions, where they are of several messages; one message is always whole.
   private static let contributionBytesMax = 4 << 20
 
   /// A burst's contributions, as one entry: nothing else is logged between the first that is applied and that.
@@ -54,6 +54,10 @@ extension Shard {
     var bytes = 0
     for (index, message) in messages.enumerated() {
       partition.state.prefetch(messages.lazy.map(\.items), before: index, &ahead)
+      // Before the next one is taken: its answer waits for the end of the entry that it is in.
+      if !records.isEmpty, bytes + message.encodedSize > Self.contributionBytesMax {
+        logContributions(&records, &bytes, partition, now: now)
+      }
       let standing = EntityExchange.HomeStanding(map: routesVersion, isPresent: homes.contains(message.home))
       let record = exchange.entities.received(
         message, partition.state.accounts, home: standing, next: partition.replica.log.end, &exchange.entityActions)
@@ -62,7 +66,6 @@ extension Shard {
       partition.state.contribute(record, end: partition.replica.log.end + 1)
       records.append(record)
       bytes += record.encodedSize
-      if bytes >= Self.contributionBytesMax { logContributions(&records, &bytes, partition, now: now) }
     }
     if !records.isEmpty { logContributions(&records, &bytes, partition, now: now) }
     exchange.entities.logged(partition.state.accounts, &exchange.entityActions)

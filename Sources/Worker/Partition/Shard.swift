@@ -184,7 +184,8 @@ public final class Shard {
     while index > max(0, chunkParts.count - 16) {
       index -= 1
       guard chunkParts[index].partition === partition else { continue }
-      guard chunkParts[index].end == range.lowerBound else { break }
+      // One that has been voided from before its beginning ends below that: what is written then is none of its records.
+      guard chunkParts[index].end == range.lowerBound, chunkParts[index].base <= range.lowerBound else { break }
       chunkParts[index].end = range.upperBound
       return
     }

@@ -70,7 +70,8 @@ final class PeerLinks: @unchecked Sendable {
   /// A message that a payment waits for; it is sent again if it doesn't get through.
   func send(_ kind: FrameKind, to node: NodeID, _ write: (inout WireWriter) -> Void) {
     // Where the log's link is free it goes with that: two links are two system calls.
-    let links = [false, true].lazy.compactMap { self.peer(Key(node: node, isInteractive: $0))?.link }
+    // Both are kept open, so that the other one is there when it is needed.
+    let links = [false, true].compactMap { self.peer(Key(node: node, isInteractive: $0))?.link }
     guard let link = links.first(where: { $0.isReady && $0.isWritable }) else { return }
     link.send(kind) { write(&$0) }
   }

@@ -9,6 +9,8 @@
 /// ```
 public struct Contributions: Equatable, Sendable {
   public static var itemsMax: Int { 1024 }
+  /// What a sender puts into one, so that it fits into a frame, and its log record into one to a follower. One item always does.
+  public static var bytesMax: Int { 4 << 20 }
 
   public var home: PartitionID
   public var homeEpoch: Epoch
@@ -38,6 +40,8 @@ public struct Contributions: Equatable, Sendable {
     self.bundle = bundle
     self.items = items
   }
+
+  public var encodedSize: Int { items.reduce(68) { $0 + $1.encodedSize } }
 
   public func write(to out: inout WireWriter) {
     out.write(target.rawValue)
