@@ -7,7 +7,7 @@ struct AuditCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "audit", abstract: "List what operators have asked for and what came of it, and check that nothing was changed.",
     discussion: """
-      Every record carries the hash of the one before it. The last line says whether the chain is whole, and its last hash: \\
+      Every record carries the hash of the one before it. The last line says whether the chain is whole, and its last hash: \
       keep that elsewhere, and a later look proves that all up to it is as it was.
       """)
   @OptionGroup(title: "Cluster") var cluster: ClusterOptions

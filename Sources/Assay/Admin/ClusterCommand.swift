@@ -30,7 +30,7 @@ struct ClusterCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Spread copies and leads evenly over the workers that are there.",
       discussion: """
-        After workers have joined or come back. Copies move a few at a time, over as many zones as there are; then leads \\
+        After workers have joined or come back. Copies move a few at a time, over as many zones as there are; then leads \
         are handed over. What has moved stays where it is when the operation is given up.
         """)
     @OptionGroup(title: "Cluster") var cluster: ClusterOptions

@@ -7,7 +7,7 @@ struct EntityCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "entity", abstract: "Show what the cluster knows of a card, merchant, terminal or other entity now.",
     discussion: """
-      Its events, newest first, and the value of each feature with a window as of its newest event. Read from what has committed \\
+      Its events, newest first, and the value of each feature with a window as of its newest event. Read from what has committed \
       at the partition's primary; nothing is changed. Tokens inside events are shown as the hashes that are kept of them.
       """)
   @Argument(help: "card, customer, merchant, terminal, device or ip.") var kind: String
@@ -37,8 +37,8 @@ struct FeaturesCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "features", abstract: "Show the features that a transaction was decided by, and the events that each was made of.",
     discussion: """
-      Values are those of the log; events are those that the card's history has in each window now. Events that came later with an \\
-      earlier time are among them. A transaction is known for as long as a retry is (the dedup horizon), and while the log has it; \\
+      Values are those of the log; events are those that the card's history has in each window now. Events that came later with an \
+      earlier time are among them. A transaction is known for as long as a retry is (the dedup horizon), and while the log has it; \
       after that the decision files have its features.
       """)
   @Argument(help: "Its id.") var transaction: String
