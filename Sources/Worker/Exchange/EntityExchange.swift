@@ -158,15 +158,8 @@ public struct EntityExchange: Sendable {
     return answered
   }
 
-  /// What is known of a contribution by now.
   private func reply(_ home: PartitionID, _ asked: Contribution, _ ledger: EntityLedger) -> ContributionReplies.Reply? {
-    switch ledger.verdict(home, asked.offset, asked.slot, asked.key) {
-    case .kept:
-      let kept = ledger.kept(home, asked.offset, asked.slot)!
-      return .init(offset: asked.offset, slot: asked.slot, status: .applied(flags: kept.flags, values: kept.values))
-    case .stale: return .init(offset: asked.offset, slot: asked.slot, status: .stale)
-    case .fresh, .unknown: return nil
-    }
+    ledger.reply(home, asked.offset, asked.slot, asked.key).map { .init(offset: asked.offset, slot: asked.slot, status: $0) }
   }
 
   private func answer(

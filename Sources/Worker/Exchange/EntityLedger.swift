@@ -74,8 +74,15 @@ public struct EntityLedger: Sendable {
     return .kept(end: account.kept[place].end)
   }
 
-  public func kept(_ home: PartitionID, _ offset: Offset, _ slot: EntitySlot) -> Kept? {
+  func kept(_ home: PartitionID, _ offset: Offset, _ slot: EntitySlot) -> Kept? {
     accounts[home].flatMap { account in account.place(offset, slot).map { account.kept[$0] } }
+  }
+
+  /// What is to be answered for a contribution by now; nil where nothing is known of it.
+  func reply(_ home: PartitionID, _ offset: Offset, _ slot: EntitySlot, _ key: KeyHash) -> ContributionReplies.Reply.Status? {
+    guard let account = accounts[home], let settled = account.settled(key) else { return nil }
+    if offset < settled { return .stale }
+    return account.place(offset, slot).map { .applied(flags: account.kept[$0].flags, values: account.kept[$0].values) }
   }
 
   /// Up to where the home has settled with all keys here; nil where it is unknown.

@@ -180,16 +180,14 @@ public final class Shard {
 
   /// The chunk has records of this range: runs of one partition become one part.
   func written(_ partition: Partition, _ range: Range<Offset>) {
-    var index = chunkParts.count
-    while index > max(0, chunkParts.count - 16) {
-      index -= 1
-      guard chunkParts[index].partition === partition else { continue }
-      // One that has been voided from before its beginning ends below that: what is written then is none of its records.
-      guard chunkParts[index].end == range.lowerBound, chunkParts[index].base <= range.lowerBound else { break }
-      chunkParts[index].end = range.upperBound
-      return
+    // One that has been voided from before its beginning ends below that: what is written then is none of its records.
+    if let last = chunkParts.suffix(16).lastIndex(where: { $0.partition === partition }), chunkParts[last].end == range.lowerBound,
+      chunkParts[last].base <= range.lowerBound
+    {
+      chunkParts[last].end = range.upperBound
+    } else {
+      chunkParts.append(.init(partition: partition, base: range.lowerBound, end: range.upperBound))
     }
-    chunkParts.append(.init(partition: partition, base: range.lowerBound, end: range.upperBound))
   }
 
   /// Time to log with an entry of the primary's own.

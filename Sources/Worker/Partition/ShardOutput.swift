@@ -117,36 +117,20 @@ public struct ShardOutput {
 
   /// Records that follow those on their way to the same replica go with them: a burst is one message.
   mutating func add(_ send: Send) {
-    var index = sends.count
-    while index > max(0, sends.count - Self.joinedMax) {
-      index -= 1
-      guard sends[index].to == send.to, sends[index].append.partition == send.append.partition else { continue }
-      if sends[index].mayJoin(send, bytesMax: Self.joinedBytesMax) {
-        sends[index].append.commitOffset = max(sends[index].append.commitOffset, send.append.commitOffset)
-        sends[index].records += send.records
-        sends[index].bytes += send.bytes
-        return
-      }
-      break
-    }
-    sends.append(send)
+    let last = sends.suffix(Self.joinedMax).lastIndex { $0.to == send.to && $0.append.partition == send.append.partition }
+    guard let last, sends[last].mayJoin(send, bytesMax: Self.joinedBytesMax) else { return sends.append(send) }
+    sends[last].append.commitOffset = max(sends[last].append.commitOffset, send.append.commitOffset)
+    sends[last].records += send.records
+    sends[last].bytes += send.bytes
   }
 
   /// The later of two acknowledgements says what both do.
   mutating func add(_ answer: Appended, to node: NodeID) {
-    var index = answers.count
-    while index > max(0, answers.count - Self.joinedMax) {
-      index -= 1
-      guard answers[index].to == node, answers[index].0.partition == answer.partition else { continue }
-      if case .accepted(let earlier) = answers[index].0.result, case .accepted(let later) = answer.result, earlier <= later,
-        answers[index].0.epoch == answer.epoch
-      {
-        answers[index].0 = answer
-        return
-      }
-      break
-    }
-    answers.append((answer, to: node))
+    let last = answers.suffix(Self.joinedMax).lastIndex { $0.to == node && $0.0.partition == answer.partition }
+    guard let last, answers[last].0.epoch == answer.epoch, case .accepted(let earlier) = answers[last].0.result,
+      case .accepted(let later) = answer.result, earlier <= later
+    else { return answers.append((answer, to: node)) }
+    answers[last].0 = answer
   }
 
   public var isPending: Bool {
