@@ -21,6 +21,8 @@ public enum Mutant: String, CaseIterable, Sendable {
   case ignoreProposed
   /// A follower takes appends of a lower epoch (R3).
   case noFencing
+  /// A follower takes appends of an epoch of which it has seen no record (R3).
+  case followUnknownEpoch
   /// A follower is admitted at the commit offset, without the epoch start (R9).
   case admitWithoutEpochStart
   /// A proposal is accepted whatever record version it was made on (R4).

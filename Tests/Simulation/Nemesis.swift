@@ -3,33 +3,19 @@ import Wire
 @testable import Coordinator
 @testable import Worker
 
-enum Fault: String, CaseIterable {
-  case kill, powerLoss, powerLossOfAll, pause, wipe, corrupt, failedSync, fullDisk, slowDisk
-  case cutBothWays, cutOneWay, partialCut, delay, loss, reset
-  case coordinatorKill, coordinatorPause, clockJump, swap
-  case split, merge, abort, drain, move, handOver, rebalance, clientKill, coordinatorCut, restore, fork, listEdit
-  case outage
-
-  /// What any run may have.
-  static let general = allCases.filter {
-    ![.split, .merge, .abort, .drain, .move, .handOver, .rebalance, .clientKill, .coordinatorCut, .restore, .fork, .listEdit, .outage]
-      .contains($0)
-  }
-}
-
 /// Brings the plan's faults, and takes care that no run loses more disks than the rules can bear.
 final class Nemesis {
-  private unowned let cluster: Cluster
-  private var isActive = false
+  unowned let cluster: Cluster
+  private(set) var isActive = false
   private(set) var done: [Fault: Int] = [:]
   private var bundle = 0
   /// Of the coordinator's store, oldest first.
-  private var backups: [BackupFile] = []
-  private var isRestorePending = false
+  private(set) var backups: [BackupFile] = []
+  private(set) var isRestorePending = false
 
   init(_ cluster: Cluster) { self.cluster = cluster }
 
-  private var world: World { cluster.world }
+  var world: World { cluster.world }
 
   func begin() {
     isActive = !cluster.plan.faults.isEmpty
@@ -74,7 +60,7 @@ final class Nemesis {
     bring(fault, on: worker, coordinator, for: long)
   }
 
-  private func bring(_ fault: Fault, on worker: WorkerHost, _ coordinator: CoordinatorHost, for long: UInt64) {
+  func bring(_ fault: Fault, on worker: WorkerHost, _ coordinator: CoordinatorHost, for long: UInt64) {
     var happened = true
     switch fault {
     case .kill where isVolatile && !mayLose(worker), .powerLoss where isVolatile && !mayLose(worker): return
@@ -177,60 +163,6 @@ final class Nemesis {
     if happened { note(fault, worker.process.name) }
   }
 
-  /// One follower gets what its primary writes, and is slow to sync it; the others don't get it; then the primary is gone. Whoever of the
-  /// others is elected writes other entries in that place.
-  private func fork(for long: UInt64) -> Bool {
-    guard let truth = cluster.checks.truth, let record = truth.partitions.randomElement(using: &world.random), record.isr.count > 2,
-      let node = record.primary?.node, let primary = host(node), primary.process.isAlive, !isVolatile || mayLose(primary)
-    else { return false }
-    let followers = record.isr.map(\.node).filter { $0 != node }.compactMap(host)
-    guard let slow = followers.randomElement(using: &world.random) else { return false }
-    slow.disk.slowness = .milliseconds(200 + UInt64(world.random.below(1_500)))
-    if cluster.plan.isLogSlow {
-      // Not so slow that it is taken for stalled.
-      slow.disk.logSlowness = .milliseconds(100) + slow.disk.slowness / 4
-      slow.disk.slowness = .milliseconds(2)
-    }
-    let network = cluster.network
-    let others = followers.filter { $0 !== slow }
-    for other in others { network[primary.process, other.process].isCut = true }
-    later(.milliseconds(20) + world.random.within(0 ... .milliseconds(200))) { [unowned self] in
-      let isPower = world.random.below(2) == 0
-      // Another disk may have been lost meanwhile.
-      if !isVolatile || mayLose(primary) { _ = stop(primary, for: long) { primary.kill(power: isPower) } }
-      for other in others { network[primary.process, other.process].isCut = false }
-      network.release()
-    }
-    later(long + .milliseconds(cluster.plan.isLogSlow ? 1_500 : 300)) {
-      slow.disk.slowness = 0
-      slow.disk.logSlowness = 0
-    }
-    return true
-  }
-
-  /// Under `replicated` a follower acknowledges what is in memory alone. It loses its power, comes back at once, and before it has been
-  /// fed what it lacks, whoever feeds it is gone.
-  private func forget(_ node: NodeID) {
-    guard let record = cluster.checks.truth?.partitions.first(where: { $0.isr(node) != nil && $0.isr.count > 2 && $0.primary != nil }),
-      let primary = host(record.primary!.node),
-      let follower = record.isr.map(\.node).filter({ $0 != record.primary!.node }).compactMap(host).first,
-      follower.process.isAlive, mayLose(follower)
-    else { return }
-    follower.disk.logSlowness = .milliseconds(400)
-    later(.milliseconds(50) + world.random.within(0 ... .milliseconds(300))) { [unowned self] in
-      follower.disk.logSlowness = 0
-      guard isActive, mayLose(follower) else { return }
-      guard stop(follower, for: .milliseconds(5), { follower.kill(power: false) }) else { return }
-      let network = cluster.network
-      network[primary.process, follower.process].isCut = true
-      later(.milliseconds(20) + world.random.within(0 ... .milliseconds(200))) { [unowned self] in
-        if isActive, mayLose(primary) { _ = stop(primary, for: .seconds(1)) { primary.kill(power: false) } }
-        network[primary.process, follower.process].isCut = false
-        network.release()
-      }
-    }
-  }
-
   /// Mostly one item, now and then more than an entry takes; texts come again, so that items take each other's place.
   private func editLists() {
     let count = world.random.below(12) == 0 ? ListItemsRecord.itemsMax + world.random.below(200) : 1 + world.random.below(3)
@@ -244,7 +176,7 @@ final class Nemesis {
     }
   }
 
-  private func host(_ node: NodeID) -> WorkerHost? {
+  func host(_ node: NodeID) -> WorkerHost? {
     guard let name = cluster.checks.truth?.node(node)?.name else { return nil }
     return cluster.workers.first { $0.process.name == name }
   }
@@ -260,7 +192,7 @@ final class Nemesis {
   }
 
   /// All coordinators end, the store goes back, and they are started again.
-  private func restore(from backup: BackupFile, isLost: Bool, after long: UInt64) {
+  func restore(from backup: BackupFile, isLost: Bool, after long: UInt64) {
     isRestorePending = true
     for coordinator in cluster.coordinators {
       coordinator.process.goOn()
@@ -289,182 +221,21 @@ final class Nemesis {
     return KeyHash(range.first.rawValue + 1 + world.random.within(0...(width - 1)))
   }
 
-  // MARK: Ambushes
-
-  /// Something has happened that the rules are about. In an ambush, trouble follows at once for whoever it concerns.
-  func heard(_ event: CoordinatorEvent) {
-    if case .removedFromISR(let id, _, _) = event, cluster.plan.scenario == .restores { return forgetShrink(id) }
-    guard isLurking else { return }
-    if isVolatile, case .addedToISR(_, let node) = event, world.random.below(2) == 0 { return forget(node) }
-    switch event {
-    // Who is back is about to be proposed.
-    case .primaryChanged(_, _, let node, _), .nodeRestarted(let node, _, _), .nodeReturned(let node, _): ambush(node)
-    case .addedToISR(let id, let node), .removedFromISR(let id, let node, _):
-      let primary = cluster.checks.truth?.partition(id)?.primary?.node
-      ambush(world.random.below(3) > 0 ? primary ?? node : node)
-    default: break
-    }
-  }
-
-  /// Whoever acts by a change of the in-sync set loses its power, and the coordinator's store what it was.
-  private func forgetShrink(_ id: PartitionID) {
-    guard isActive, world.random.below(4) == 0, mayRestore, let backup = backups.last,
-      let node = cluster.checks.truth?.partition(id)?.primary?.node, let worker = host(node)
-    else { return }
-    later(world.random.within(0 ... .milliseconds(8))) { [unowned self] in
-      guard isActive, mayRestore else { return }
-      let isDown = stop(worker, for: world.random.within(.milliseconds(20) ... .seconds(2))) { worker.kill(power: false) }
-      if isDown { restore(from: backup, isLost: true, after: world.random.within(.milliseconds(20) ... .milliseconds(500))) }
-    }
-  }
-
-  /// A proposal has come to the coordinator, and is not decided yet.
-  func heard(_ proposal: ISRProposal) {
-    guard isLurking else { return }
-    ambush(world.random.below(3) > 0 ? proposal.member.node : proposal.proposer)
-  }
-
-  private var isLurking: Bool { isActive && cluster.plan.scenario == .ambush && world.random.below(3) == 0 }
-
-  private func ambush(_ node: NodeID) {
-    guard let name = cluster.checks.truth?.node(node)?.name, let worker = cluster.workers.first(where: { $0.process.name == name })
-    else { return }
-    let soon = world.random.within(0 ... .milliseconds([2, 10, 60][world.random.below(3)]))
-    let long = world.random.within(.milliseconds(5) ... .milliseconds([40, 300, 2_500][world.random.below(3)]))
-    let isEnd = world.random.below(3) == 0
-    let fault = world.random.pick([Fault.kill, .powerLoss, .powerLoss, .pause, .wipe, .wipe, .cutOneWay, .coordinatorCut, .slowDisk])
-    later(soon) { [unowned self] in
-      guard isActive else { return }
-      // Who was cut off before is back just now.
-      if isEnd { cluster.network.heal() }
-      if fault == .coordinatorCut { return isolate(worker.process, for: long) }
-      bring(fault, on: worker, cluster.coordinators[0], for: long)
-    }
-  }
-
-  /// A worker that its peers and clients reach and no coordinator does.
-  private func isolate(_ victim: Process, for long: UInt64) {
-    note(.coordinatorCut, victim.name)
-    let ways = cluster.coordinators.flatMap { [($0.process, victim), (victim, $0.process)] }
-    let some = world.random.below(3) == 0 ? [ways[world.random.below(2)]] : ways
-    for (from, to) in some { cluster.network[from, to].isCut = true }
-    later(long + .milliseconds(500)) { [cluster] in
-      for (from, to) in some { cluster.network[from, to].isCut = false }
-      cluster.network.release()
-    }
-  }
-
   /// Under `replicated` a process that dies takes its replicas with it (R6).
-  private var isVolatile: Bool { cluster.plan.settings.durability == .replicated }
+  var isVolatile: Bool { cluster.plan.settings.durability == .replicated }
 
-  private func note(_ fault: Fault, _ name: String) {
+  func note(_ fault: Fault, _ name: String) {
     done[fault, default: 0] += 1
     world.note("fault: \(fault.rawValue) (\(name))")
   }
 
   /// Mended after a while, unless everything has been before.
-  private func later(_ delay: UInt64, _ body: @escaping () -> Void) { world.after(delay, nil, body) }
+  func later(_ delay: UInt64, _ body: @escaping () -> Void) { world.after(delay, nil, body) }
 
-  private func stop(_ worker: WorkerHost, for long: UInt64, _ body: () -> Void) -> Bool {
+  func stop(_ worker: WorkerHost, for long: UInt64, _ body: () -> Void) -> Bool {
     guard worker.process.isAlive else { return false }
     body()
     later(long) { worker.start() }
     return true
-  }
-
-  /// Whether all partitions keep an electable replica with its disk when this worker's disk is lost: one more loss than
-  /// that, and what was acknowledged may be gone.
-  private func mayLose(_ worker: WorkerHost) -> Bool {
-    guard cluster.workers.allSatisfy({ $0 === worker || !$0.isTampered }), let truth = cluster.checks.truth else { return false }
-    guard let own = truth.node(named: worker.process.name) else { return true }
-    // Without the coordinator's store only min_in_sync less one may be lost before an operator has to choose. And where there are more
-    // copies than need be in sync, a second loss may hit the last of those that are before the first has been noticed.
-    if mayGoBack || cluster.plan.settings.replicas > 3 {
-      guard lost(besides: worker).isEmpty else { return false }
-    }
-    return survive(truth.partitions, truth, without: own) && (!mayGoBack || survive(told(truth, but: worker), truth, without: own))
-  }
-
-  /// The store has gone back, or is about to, and what the workers were not told is forgotten: an in-sync set may be a smaller one again.
-  private var mayGoBack: Bool { isRestorePending || cluster.checks.isRestoring }
-
-  /// The partitions as the workers were told of them whose disks stay, which is what a restored store goes by.
-  private func told(_ truth: ClusterState, but worker: WorkerHost? = nil) -> [PartitionRecord] {
-    let records = cluster.workers.filter { $0 !== worker && !$0.isTampered }.flatMap(\.recordsOnDisk)
-    return truth.partitions.map { record in records.filter { $0.id == record.id }.max { $0.version < $1.version } ?? record }
-  }
-
-  /// Whether the store may go back now, with what is lost already.
-  private var mayRestore: Bool {
-    guard !isRestorePending, lost().count < cluster.plan.settings.minInSync, let truth = cluster.checks.truth else { return false }
-    let told = told(truth)
-    return lost().allSatisfy { worker in truth.node(named: worker.process.name).map { survive(told, truth, without: $0) } ?? true }
-  }
-
-  private func survive(_ records: [PartitionRecord], _ truth: ClusterState, without own: NodeRecord) -> Bool {
-    records.allSatisfy { record in
-      let others = (record.isr + record.eligible).filter { $0.node != own.id }
-      return others.contains { member in
-        guard let node = truth.node(member.node), let other = cluster.workers.first(where: { $0.process.name == node.name }) else {
-          return false
-        }
-        return other.storage == member.storage
-          && (cluster.plan.settings.durability == .fsync || (other.process.isAlive && other.node?.me.incarnation == member.incarnation))
-      }
-    }
-  }
-
-  /// Workers whose disk is not the one that some record names, be it one that a restore would go by, or is about to be given up.
-  private func lost(besides worker: WorkerHost? = nil) -> [WorkerHost] {
-    guard let truth = cluster.checks.truth else { return [] }
-    let members = (truth.partitions + told(truth, but: worker)).flatMap { $0.isr + $0.eligible }
-    return cluster.workers.filter { other in
-      guard other !== worker else { return false }
-      return other.isTampered || members.contains { host($0.node) === other && $0.storage != other.storage }
-    }
-  }
-
-  // MARK: Network
-
-  private func cut(_ fault: Fault, _ victim: Process, for long: UInt64) {
-    let network = cluster.network
-    var pairs: [(Process, Process)] = []
-    let others = network.processes.filter { $0 !== victim }
-    switch fault {
-    case .cutBothWays: for other in others { pairs += [(victim, other), (other, victim)] }
-    case .cutOneWay:
-      let isDeaf = world.random.below(2) == 0
-      for other in others { pairs.append(isDeaf ? (other, victim) : (victim, other)) }
-    default:
-      for other in others where world.random.below(2) == 0 {
-        if world.random.below(3) > 0 { pairs.append((victim, other)) }
-        if world.random.below(3) > 0 { pairs.append((other, victim)) }
-      }
-    }
-    for (from, to) in pairs { network[from, to].isCut = true }
-    later(long) {
-      for (from, to) in pairs { network[from, to].isCut = false }
-      network.release()
-    }
-  }
-
-  private func disturb(_ fault: Fault, for long: UInt64) {
-    let network = cluster.network
-    let from = world.random.pick(network.processes)
-    let delay: UInt64 = .milliseconds(1 + UInt64(world.random.below(300)))
-    let loss = 1 + Double(world.random.below(30))
-    for to in network.processes where to !== from {
-      for (a, b) in [(from, to), (to, from)] {
-        if fault == .delay { network[a, b].extraDelay = delay } else { network[a, b].loss = loss }
-      }
-    }
-    later(long) {
-      for to in network.processes where to !== from {
-        for (a, b) in [(from, to), (to, from)] {
-          network[a, b].extraDelay = 0
-          network[a, b].loss = 0
-        }
-      }
-    }
   }
 }

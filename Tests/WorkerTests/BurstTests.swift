@@ -51,6 +51,7 @@ import Wire
     _ = try rig.rig.submit((0..<8).map { ShardExchangeTests.row($0, card: $0, terminal: $0, device: $0) })
     rig.rig.sync()
     let sent = rig.shard.output.contributions.map(\.0).filter { !$0.items.isEmpty }
+    #expect(!sent.isEmpty)
     for message in sent {
       var out = WireWriter()
       message.write(to: &out)
@@ -105,7 +106,7 @@ import Wire
     let (a, b) = (ExchangeRig.member(2), ExchangeRig.member(3))
     let shard = Shard(me: me, dedupHorizon: ShardRig.horizon)
     let record = PartitionRecord(
-      id: PartitionID(1), range: ExchangeRig.everything, epoch: Epoch(3), version: RecordVersion(1), primary: a, isr: [a, b, me],
+      id: PartitionID(1), range: ExchangeRig.everything, epoch: Epoch(4), version: RecordVersion(1), primary: b, isr: [a, b, me],
       replicas: [a.node, b.node, me.node])
     shard.learned(
       ClusterMap(

@@ -23,8 +23,10 @@ import Wire
     return table
   }
 
-  static func replica(_ me: Member = member(1), log: EpochTable = EpochTable(), commit: UInt64 = 0, highest: UInt64 = 0) -> Replica {
-    var replica = Replica(partition: PartitionID(1), me: me, log: log, commit: Offset(commit), highestEpoch: Epoch(highest))
+  static func replica(
+    _ me: Member = member(1), log: EpochTable = EpochTable(), commit: UInt64 = 0, highest: UInt64 = 0, record: PartitionRecord? = nil
+  ) -> Replica {
+    var replica = Replica(partition: PartitionID(1), me: me, log: log, commit: Offset(commit), highestEpoch: Epoch(highest), record: record)
     replica.minInSync = 2
     return replica
   }
@@ -89,16 +91,31 @@ import Wire
     #expect(replica.primaryEpoch == nil && replica.highestEpoch == Epoch(5))
   }
 
-  @Test func `R3: a lower epoch is refused as fenced; a higher one is persisted before it is answered`() {
+  @Test func `R3: a lower epoch is refused as fenced`() {
     var replica = Self.replica(Self.member(2), highest: 3)
     let fenced = Self.actions { replica.received(Self.append(epoch: 2, previous: 0, base: 0), records: [], now: 1, &$0) }
     #expect(fenced == [.answer(Self.appended(Self.member(2), .fenced(highest: Epoch(3)), epoch: 3), to: NodeID(1))])
-    let higher = Self.actions { replica.received(Self.append(epoch: 4, previous: 0, base: 0), records: [], now: 1, &$0) }
+  }
+
+  @Test func `R3: a higher epoch is persisted, and followed once its record is known`() {
+    var replica = Self.replica(Self.member(2), log: Self.log([(1, 2)]), highest: 3, record: Self.record(epoch: 3, isr: Self.all))
+    let entry = Self.entry(epoch: 4, base: 2)
+    let higher = Self.actions { replica.received(Self.append(epoch: 4, previous: 1, base: 2), records: [entry], now: 1, &$0) }
+    #expect(higher == [.persist(highestEpoch: Epoch(4), record: Self.record(epoch: 3, isr: Self.all)), .fetchMap])
+    let again = Self.actions { replica.received(Self.append(epoch: 4, previous: 1, base: 2), records: [entry], now: 2, &$0) }
+    #expect(again == [.fetchMap])
+    let stale = Self.record(epoch: 3, version: 2, isr: Self.all)
+    #expect(Self.actions { replica.learned(stale, now: 3, &$0) } == [.persist(highestEpoch: Epoch(4), record: stale)])
+    let known = Self.record(epoch: 4, version: 3, isr: Self.all)
     #expect(
-      higher == [
-        .persist(highestEpoch: Epoch(4), record: nil),
-        .answer(Self.appended(Self.member(2), .accepted(matched: .zero), epoch: 4), to: NodeID(1)),
+      Self.actions { replica.learned(known, now: 3, &$0) } == [
+        .persist(highestEpoch: Epoch(4), record: known),
+        .answer(Self.appended(Self.member(2), .diverged(replica.log.spans), epoch: 4), to: NodeID(1)),
       ])
+    let followed = Self.actions { replica.received(Self.append(epoch: 4, previous: 1, base: 2), records: [entry], now: 4, &$0) }
+    #expect(followed == [.store(0..<1)])
+    let newer = Self.record(epoch: 4, version: 4, isr: Self.all)
+    #expect(Self.actions { replica.learned(newer, now: 5, &$0) } == [.persist(highestEpoch: Epoch(4), record: newer)], "answered already")
   }
 
   @Test func `R3: a fenced primary steps down and fetches the map`() {
@@ -255,10 +272,10 @@ import Wire
   }
 
   @Test func `R8: a log is cut where the histories part, and nowhere else`() {
-    var replica = Self.replica(Self.member(2), log: Self.log([(1, 2), (1, 2), (2, 3)]), commit: 2, highest: 2)
+    var replica = Self.replica(Self.member(2), log: Self.log([(1, 2), (1, 2), (2, 3)]), commit: 2, highest: 3, record: Self.record(epoch: 3, isr: Self.all))
     let records = [Self.entry(epoch: 1, base: 2, count: 2), Self.entry(epoch: 3, base: 4), Self.entry(epoch: 3, base: 5)]
     let actions = Self.actions { replica.received(Self.append(epoch: 3, previous: 1, base: 2), records: records, now: 1, &$0) }
-    #expect(actions == [.persist(highestEpoch: Epoch(3), record: nil), .truncate(to: Offset(4)), .store(1..<3)])
+    #expect(actions == [.truncate(to: Offset(4)), .store(1..<3)])
     #expect(replica.log == Self.log([(1, 4), (3, 2)]) && replica.durableEnd == Offset(4))
     let durable = Self.actions { replica.durable(upTo: Offset(6), &$0) }
     #expect(durable == [.answer(Self.appended(Self.member(2), .accepted(matched: Offset(6)), epoch: 3), to: NodeID(1))])
@@ -266,7 +283,7 @@ import Wire
 
   @Test func `R8: a gap or another history before an append is answered with the log's epochs, and nothing is cut`() {
     for (previous, base) in [(2, 9), (3, 4), (1, 7)] as [(UInt64, UInt64)] {
-      var replica = Self.replica(Self.member(2), log: Self.log([(1, 4), (2, 3)]), highest: 3)
+      var replica = Self.replica(Self.member(2), log: Self.log([(1, 4), (2, 3)]), highest: 3, record: Self.record(epoch: 3, isr: Self.all))
       let before = replica.log
       let actions = Self.actions {
         replica.received(Self.append(epoch: 3, previous: previous, base: base), records: [Self.entry(epoch: 3, base: base)], now: 1, &$0)
@@ -277,7 +294,7 @@ import Wire
   }
 
   @Test func `R4: what a follower holds beyond the prefix matched in this epoch is neither acknowledged nor committed`() {
-    var replica = Self.replica(Self.member(2), log: Self.log([(1, 4), (2, 3)]), highest: 3)
+    var replica = Self.replica(Self.member(2), log: Self.log([(1, 4), (2, 3)]), highest: 3, record: Self.record(epoch: 3, isr: Self.all))
     let actions = Self.actions { replica.received(Self.append(epoch: 3, previous: 1, base: 4, commit: 7), records: [], now: 1, &$0) }
     #expect(
       actions == [.committed(Offset(4)), .answer(Self.appended(Self.member(2), .accepted(matched: Offset(4)), epoch: 3), to: NodeID(1))])

@@ -99,6 +99,17 @@ import Wire
     #expect(try rig.answer([first], firstSent: sent).outcomes[0].status == .duplicate)
   }
 
+  @Test func `a new partition does not go by its first primary's clock alone`() throws {
+    var rig = try ShardRig()
+    rig.shard.wallOffset = 24 * 3_600_000
+    rig.lead()
+    #expect(try rig.answer([ShardRig.transaction("a")], firstSent: rig.now).outcomes[0].status == .decided)
+    #expect(try ShardRig.split(rig.written).last!.0.loggedTime == rig.now + LoggedTime.apartMax(ShardRig.horizon))
+    // The clock is set right, or another primary has a right one.
+    rig.shard.wallOffset = 0
+    #expect(try rig.answer([ShardRig.transaction("b")], firstSent: rig.now).outcomes[0].status == .decided)
+  }
+
   @Test func `a primary whose clock is behind logs by its senders, and takes nothing that it would forget too early`() throws {
     var rig = try ShardRig()
     rig.lead()
@@ -288,6 +299,7 @@ import Wire
     var rig = try ShardRig()
     let other = Member(node: NodeID(2), storage: StorageID(high: 1, low: 2), incarnation: Incarnation(1))
     rig.records[0].primary = other
+    rig.records[0].epoch = Epoch(2)
     rig.records[0].isr = [ShardRig.me, other]
     rig.records[0].replicas = [NodeID(2), NodeID(1)]
     rig.lead()

@@ -92,7 +92,7 @@ import Wire
 
   @Test func `a copy that was fed says what it has, so that the primary goes on from there`() throws {
     typealias Rules = ReplicaRuleTests
-    var fed = Rules.replica(Rules.member(2), log: Rules.log([(1, 50)]), commit: 50, highest: 1)
+    var fed = Rules.replica(Rules.member(2), log: Rules.log([(1, 50)]), commit: 50, highest: 1, record: Rules.record(isr: Rules.all))
     fed.logStart = Offset(50)
     let actions = Rules.actions { fed.received(Rules.append(epoch: 1, previous: 0, base: 0), records: [], now: 1, &$0) }
     #expect(

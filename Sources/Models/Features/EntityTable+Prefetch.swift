@@ -22,9 +22,6 @@ extension EntityTable {
     }
   }
 
-  /// How many at a time: more would push each other out of the cache.
-  public static var prefetchMax: Int { 64 }
-
   private func prefetchBlock(_ header: UnsafeMutablePointer<EntityHeader>) {
     let block = header.pointee.block
     let capacity = Int(header.pointee.capacity)

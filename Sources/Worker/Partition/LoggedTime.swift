@@ -19,9 +19,10 @@ enum LoggedTime {
   /// wrong clock makes of it, and ten minutes.
   static func apartMax(_ horizon: Int64) -> Int64 { min(600_000, horizon / 4) }
 
-  /// Of an entry of the primary's own. `elapsed` has passed by its steady clock since it logged the entry before; 0 for the first.
+  /// Of an entry of the primary's own. `elapsed` has passed by its steady clock since it logged the entry before; 0 for its first. A
+  /// partition's very first is at 0: its first transactions say what time it is.
   static func own(after last: Int64, wall: Int64, elapsed: Int64) -> Int64 {
-    guard last != .min else { return wall }
+    guard last != .min else { return 0 }
     return last + max(0, min(wall - last, elapsed))
   }
 

@@ -15,12 +15,7 @@ extension PartitionState {
       for row in try AcknowledgedRecord(reading: payload).rows { home.acknowledge(row.offset, row.slots) }
     case .labels: try apply(try LabelsRecord(reading: payload, count: header.count), header)
     case .contributions:
-      let records = try ContributionsRecord.readAll(payload)
-      var ahead = PrefetchAhead()
-      for (index, record) in records.enumerated() {
-        prefetch(records.lazy.map(\.items), before: index, &ahead)
-        contribute(record, end: header.endOffset)
-      }
+      for record in try ContributionsRecord.readAll(payload) { contribute(record, end: header.endOffset) }
     case .forgotten:
       let record = try ForgottenRecord(reading: payload)
       accounts.forget(record.homes, map: record.map)
@@ -100,31 +95,6 @@ extension PartitionState {
   }
 
   // MARK: Entities
-
-  /// How far the histories of a burst's messages have been brought near.
-  struct PrefetchAhead {
-    fileprivate var end = 0
-  }
-
-  /// Before the message at `index` is applied: brings near the histories, scattered over memory, that it and those behind it touch, as
-  /// many as the cache holds, if they are not near yet.
-  func prefetch(_ messages: some RandomAccessCollection<[ContributionItem]>, before index: Int, _ ahead: inout PrefetchAhead) {
-    guard index >= ahead.end else { return }
-    var keys: [(kind: EntityKind, key: KeyHash)] = []
-    while ahead.end < messages.count, keys.count < EntityTable.prefetchMax {
-      for item in messages[messages.index(messages.startIndex, offsetBy: ahead.end)] {
-        item.transaction.withUnsafeBytes { bytes in
-          let transaction = TransactionView(trusted: RawSpan(_unsafeBytes: bytes))
-          item.slots.forEach { keys.append(($0.kind, transaction.key($0))) }
-        }
-      }
-      ahead.end += 1
-    }
-    for kept in foreign.kept {
-      let own = keys.lazy.filter { $0.kind == kept.kind }.map(\.key).prefix(EntityTable.prefetchMax)
-      Array(own).withUnsafeBufferPointer { kept.table.prefetch($0) }
-    }
-  }
 
   /// Adds the contributions to their entities' histories. Values are given where this partition computes the features that the
   /// contribution's bundle declares, beside others or alone: else it is one of long ago, and the home decides without them (X6).

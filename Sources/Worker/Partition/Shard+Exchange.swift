@@ -49,11 +49,9 @@ extension Shard {
     let messages = exchange.inbox
     exchange.inbox.removeAll(keepingCapacity: true)
     guard partition.state.seal == nil, partition.pause == nil else { return messages.forEach(refuse) }
-    var ahead = PartitionState.PrefetchAhead()
     var records: [ContributionsRecord] = []
     var bytes = 0
-    for (index, message) in messages.enumerated() {
-      partition.state.prefetch(messages.lazy.map(\.items), before: index, &ahead)
+    for message in messages {
       // Before the next one is taken: its answer waits for the end of the entry that it is in.
       if !records.isEmpty, bytes + message.encodedSize > Self.contributionBytesMax {
         logContributions(&records, &bytes, partition, now: now)

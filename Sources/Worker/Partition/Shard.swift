@@ -45,8 +45,6 @@ public final class Shard {
   var routes: [ExchangeRoute] = []
   var routesVersion = MapVersion.none
   var homes: Set<PartitionID> = []
-  /// Some partition here needs others, or is needed by them.
-  public private(set) var isExchanging = false
   /// Partitions whose exchange has something to carry out.
   var exchangeDue: [Partition] = []
 
@@ -353,7 +351,6 @@ public final class Shard {
   }
 
   public func tick(now: Int64) {
-    isExchanging = partitions.values.contains { $0.state.mayExchange }
     for partition in partitions.values {
       partition.replica.canFeed = canFeed(partition)
       partition.replica.tick(now: now, &actions)

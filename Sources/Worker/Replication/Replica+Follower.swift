@@ -21,6 +21,13 @@ extension Replica {
     guard case .follower(var matched, _) = role else {
       preconditionFailure("\(partition): two primaries in \(message.epoch)")  // R2
     }
+    if record.map({ $0.epoch < message.epoch }) ?? true, !planted(.followUnknownEpoch) {
+      // R3: the map comes first. The record that began the epoch may have ended this copy, which a later one of the same epoch places
+      // here anew: what the old copy acknowledged would count for it, and then it goes.
+      role = .follower(matched: .zero, primary: message.sender)
+      actions.append(.fetchMap)
+      return
+    }
     guard let previous = log.epoch(before: message.base), previous == message.previousEpoch else {
       actions.append(.answer(answer(.diverged(log.spans)), to: message.sender))
       return

@@ -105,6 +105,7 @@ public struct Replica: Sendable {
   public mutating func learned(_ new: PartitionRecord, now: Int64, _ actions: inout [ReplicaAction]) {
     precondition(new.id == partition)
     if let record, new.version <= record.version, !(planted(.resumeRole) && new == record && lastAssumed == .none) { return }
+    let isFirstOfEpoch = record.map { $0.epoch < new.epoch } ?? true
     record = new
     if case .primary(let primary) = role, new.epoch > primary.epoch { stepDown(&actions) }
     // R1: the record names node, disk and process; R2: a restarted primary gets a new epoch, because its incarnation
@@ -114,6 +115,10 @@ public struct Replica: Sendable {
       return
     }
     actions.append(.persist(highestEpoch: highestEpoch, record: new))
+    if isFirstOfEpoch, new.epoch == highestEpoch, case .follower(_, let primary?) = role {
+      // Its primary was heard before the record came, and has had no answer.
+      actions.append(.answer(answer(.diverged(log.spans)), to: primary))
+    }
     if case .primary(var primary) = role, new.epoch == primary.epoch {
       for index in primary.followers.indices {
         let node = primary.followers[index].node

@@ -28,6 +28,9 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   private var companions: [NodeID] = []
   private var lists = ListCatalogue()
   private var isAskingLists = false
+  /// One request at a time: whoever wants the map meanwhile may need a newer one than its answer.
+  private var isAskingMap = false
+  private var wantsMapAgain = false
   private var lastComplaint = ""
   /// Where a coordinator that does not lead said that the leader is.
   private var hint: HostPort?
@@ -90,8 +93,16 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   func fetchMap() {
     loop.execute {
       guard let link = self.link, link.isReady, self.isJoined else { return }  // a new link brings the map anyway
+      if self.isAskingMap { return self.wantsMapAgain = true }
+      self.isAskingMap = true
       link.send(MapRequest(), correlation: self.ask(.map))
     }
+  }
+
+  private func mapAnswered() {
+    isAskingMap = false
+    if wantsMapAgain { fetchMap() }
+    wantsMapAgain = false
   }
 
   private func fetchLists() {
@@ -140,6 +151,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {
     let question = asked.removeValue(forKey: header.correlation)
     lastHeard = SystemClock.nanoseconds()
+    if case .map? = question { mapAnswered() }
     do throws(WireError) {
       switch header.kind {
       case .leaderHint: hint = HostPort(try LeaderHint(reading: payload).address)
@@ -183,6 +195,8 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
     asked.removeAll()
     fetching.removeAll()
     isAskingLists = false
+    isAskingMap = false
+    wantsMapAgain = false
     for case .proposal(let proposal, let source) in open { undelivered(proposal, source) }
     guard !isClosed else { return }
     if let reason { complain("coordinator not reached", "\(reason)") }

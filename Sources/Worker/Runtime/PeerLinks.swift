@@ -2,8 +2,7 @@ import NIOCore
 import Wire
 
 /// One loop's links to the other workers: opened when first needed, opened again with growing patience when they break.
-/// What a payment waits for has a link of its own to each, so that it never stands behind a megabyte of log; the exchange's messages,
-/// whose records take the log's link all the same, take it only while that is full.
+/// What a payment waits for has a link of its own to each, so that it never stands behind a megabyte of log.
 final class PeerLinks: @unchecked Sendable {
   private let eventLoop: any EventLoop
   private unowned let node: WorkerNode
@@ -69,11 +68,7 @@ final class PeerLinks: @unchecked Sendable {
 
   /// A message that a payment waits for; it is sent again if it doesn't get through.
   func send(_ kind: FrameKind, to node: NodeID, _ write: (inout WireWriter) -> Void) {
-    // Where the log's link is free it goes with that: two links are two system calls.
-    // Both are kept open, so that the other one is there when it is needed.
-    let links = [false, true].compactMap { self.peer(Key(node: node, isInteractive: $0))?.link }
-    guard let link = links.first(where: { $0.isReady && $0.isWritable }) else { return }
-    link.send(kind) { write(&$0) }
+    ready(node, isInteractive: true)?.send(kind) { write(&$0) }
   }
 
   /// Batches passed on to one worker and not answered yet.
@@ -142,8 +137,8 @@ final class PeerLinks: @unchecked Sendable {
     links.removeAll()
   }
 
-  private func ready(_ node: NodeID) -> Link? {
-    guard let link = peer(Key(node: node, isInteractive: false))?.link, link.isReady, link.isWritable else { return nil }
+  private func ready(_ node: NodeID, isInteractive: Bool = false) -> Link? {
+    guard let link = peer(Key(node: node, isInteractive: isInteractive))?.link, link.isReady, link.isWritable else { return nil }
     return link
   }
 
@@ -253,7 +248,7 @@ final class PeerLinks: @unchecked Sendable {
       }
     }
 
-    func linkReadComplete(_ link: Link) { owner.node.loop(on: owner.eventLoop).burstEnded() }
+    func linkReadComplete(_ link: Link) { owner.node.loop(on: owner.eventLoop).drain() }
     func linkWritable(_ link: Link, _ isWritable: Bool) {}
 
     func linkClosed(_ link: Link, reason: LinkError?) {

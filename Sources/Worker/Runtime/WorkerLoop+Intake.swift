@@ -127,8 +127,7 @@ extension WorkerLoop {
       let gathering = Gathering(self, submit, source: .wire) { answer in
         self.ended(bulkRows: rows, began: began)
         self.count(answer, of: submit, since: received)
-        let named = link.isReady && link.peer.identity.features.contains(.listVersions)
-        link.send(.decisions, correlation: correlation) { answer.write(withListVersions: named, to: &$0) }
+        link.send(.decisions, correlation: correlation) { answer.write(withListVersions: link.readsListVersions, to: &$0) }
       }
       scatter(payload, submit, gathering, .wire)
     }

@@ -31,7 +31,6 @@ final class WorkerLoop: @unchecked Sendable {
   /// Whether this worker follows others still.
   var takesLog = true
   private var isDrainScheduled = false
-  private var lastDrain: UInt64 = 0
   var isExchangeScheduled = false
   private var appendedBytes = 0
   private var ticks = 0
@@ -54,7 +53,6 @@ final class WorkerLoop: @unchecked Sendable {
   static let batchBytesMax = 12 << 20
 
   static let tickSeconds = 0.05
-  private static let burstNanoseconds: Int64 = 300_000
 
   enum Reply {
     case none
@@ -174,30 +172,18 @@ final class WorkerLoop: @unchecked Sendable {
 
   // MARK: Actions
 
-  /// At the end of each burst; and where partitions exchange, not more often than each `burstNanoseconds`.
-  ///
-  /// A payment that needs other partitions is eight messages between workers, one after the other. What comes within a burst's length
-  /// leaves as one message to each peer and one record of each log, for the price of one.
   func scheduleDrain() {
     guard !isDrainScheduled else { return }
     isDrainScheduled = true
-    let wait = shard.isExchanging ? Int64(lastDrain) + Self.burstNanoseconds - Int64(SystemClock.nanoseconds()) : 0
-    guard wait > 0 else { return eventLoop.execute { self.turn() } }
-    eventLoop.scheduleTask(in: .nanoseconds(wait)) { self.turn() }
+    eventLoop.execute {
+      self.isDrainScheduled = false
+      self.bulkSpent = 0
+      self.drain()
+    }
   }
 
-  /// A link has given what it had.
-  func burstEnded() { if shard.isExchanging { scheduleDrain() } else { drain() } }
-
-  private func turn() {
-    isDrainScheduled = false
-    bulkSpent = 0
-    drain()
-  }
-
-  /// Carries out what the shard owes.
+  /// Carries out what the shard owes. Called at the end of each burst.
   func drain() {
-    lastDrain = SystemClock.nanoseconds()
     while true {
       shard.settleExchanges(now: now())
       let chunk = shard.takeChunk()
@@ -323,9 +309,7 @@ final class WorkerLoop: @unchecked Sendable {
     case .link(let link, let correlation, let received, let began, let bulkRows):
       ended(bulkRows: bulkRows, began: began)
       if !request.isOfLabels { metrics.decisionLatency.observe(monotonicNanoseconds() - received, times: request.outcomes.count) }
-      // A link that has ended sends nothing.
-      let named = link.isReady && link.peer.identity.features.contains(.listVersions)
-      link.send(.decisions, correlation: correlation) { request.writeAnswer(withListVersions: named, to: &$0) }
+      link.send(.decisions, correlation: correlation) { request.writeAnswer(withListVersions: link.readsListVersions, to: &$0) }
     case .closure(let body): body(request)
     }
     replies[token] = .none
@@ -379,7 +363,7 @@ final class WorkerLoop: @unchecked Sendable {
 
   func durable(_ ticket: UInt64) {
     shard.durable(ticket: ticket, now: now())
-    burstEnded()
+    drain()
   }
 
   func tick() {
@@ -441,4 +425,9 @@ final class WorkerLoop: @unchecked Sendable {
 private struct OnLoop<Argument>: @unchecked Sendable {
   let body: (Argument) -> Void
   init(_ body: @escaping (Argument) -> Void) { self.body = body }
+}
+
+extension Link {
+  /// Whether answers may name list versions; a link that has ended sends nothing.
+  var readsListVersions: Bool { isReady && peer.identity.features.contains(.listVersions) }
 }
