@@ -57,6 +57,8 @@ struct BenchCluster {
       (try? String(contentsOfFile: "\(directory)/cluster/pids/\(name)", encoding: .utf8))
         .flatMap { Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) }.map { (name, $0) }
     }
+    // In earnest the load comes from other machines: here it does not take a worker's processor whenever an answer wakes it up.
+    ThreadScheduling.preferBatches()
     return BenchCluster(pids: pids, program: program, directory: directory, options: options)
   }
 

@@ -56,6 +56,20 @@ import Wire
     #expect(cluster.eligible.isEmpty)
   }
 
+  @Test func `R6: nobody leaves the in-sync set on the strength of members that this coordinator has not heard`() {
+    let cluster = TestCluster(workers: 3)
+    cluster.restartCoordinator()
+    cluster.join("w2", incarnation: 2)
+    cluster.kill("w2")
+    #expect(cluster.isr == ["w1", "w2", "w3"])
+    // Both have lost their disks meanwhile.
+    cluster.join("w1", storage: 11)
+    cluster.join("w3", storage: 33)
+    #expect(cluster.isr == ["w2"])
+    cluster.join("w2", incarnation: 3)
+    #expect(cluster.primaryName == "w2")
+  }
+
   @Test func `a former member that is not electable any more is never elected, and the partition waits`() {
     let cluster = TestCluster(workers: 3)
     cluster.kill("w1")

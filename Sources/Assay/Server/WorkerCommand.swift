@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Logging
 import Synchronization
+import Wire
 import Worker
 
 struct WorkerCommand: AsyncParsableCommand {
@@ -18,6 +19,7 @@ struct WorkerCommand: AsyncParsableCommand {
       if checkConfig { return print("\(config): ok") }
       ServerProcess.prepare()
       let logger = ServerProcess.logger("assay.worker", level: settings.logLevel)
+      if !ThreadScheduling.preferBatches() { logger.info("the system does not schedule this process in batches") }
       let (reasons, stop) = AsyncStream<String?>.makeStream()
       let isRunning = Atomic(false)
       // Before it runs, a worker may be waiting for its coordinator: then there is nothing to put in order.

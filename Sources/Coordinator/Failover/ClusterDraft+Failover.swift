@@ -79,6 +79,10 @@ extension ClusterDraft {
   private mutating func shrink(_ index: Int, _ dead: Set<NodeID>, reason: String) {
     guard !dead.isEmpty else { return }
     let minInSync = state.settings.minInSync
+    let rest = state.partitions[index].isr.filter { !dead.contains($0.node) }
+    // Those removed are not electable any more, and nothing commits without them either while the rest has not been heard: that may
+    // have lost its disks while no coordinator was there to hear of it.
+    guard rest.count < minInSync || rest.count(where: { liveness.fit.contains($0.node) }) >= minInSync else { return }
     updatePartition(at: index) { record in
       let removed = record.isr.filter { dead.contains($0.node) }
       record.setISR(record.isr.filter { !dead.contains($0.node) }, removed: removed, minInSync: minInSync)

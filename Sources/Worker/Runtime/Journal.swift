@@ -216,11 +216,12 @@ public final class Journal: Sendable {
     }
   }
 
-  /// Syncs that come one behind the other are kept apart, so that each of them takes more with it: a sync, and all that
+  /// Syncs (and, where nobody waits for these, writes) that come one behind the other are kept apart, so that each of them takes more with it: a sync, and all that
   /// wakes up after it, costs the same for one transaction as for fifty. The first one after a rest is not held up.
   private func pause(after begun: UInt64) {
-    guard options.durability == .fsync, monotonicNanoseconds() < begun + options.syncDistance else { return }
-    _ = intake.wait(until: begun + options.syncDistance) { $0.closing ? true : nil }
+    let distance = options.durability == .fsync ? options.syncDistance : options.writeDistance
+    guard monotonicNanoseconds() < begun + distance else { return }
+    _ = intake.wait(until: begun + distance) { $0.closing ? true : nil }
   }
 
   private enum Work {

@@ -6,7 +6,7 @@ public struct JournalOptions: Sendable {
   public enum Durability: Sendable, Equatable {
     /// A ticket is durable once fdatasync has returned for it.
     case fsync
-    /// Written to the page cache at once; fdatasync follows when `every` nanoseconds or `behind` bytes have gathered.
+    /// Written to the page cache within `writeDistance`; fdatasync follows when `every` nanoseconds or `behind` bytes have gathered.
     /// The caller counts a batch as held without waiting for `onDurable`.
     case replicated(every: UInt64 = 10_000_000, behind: Int = 16 * 1024 * 1024)
   }
@@ -18,6 +18,9 @@ public struct JournalOptions: Sendable {
   public var blockBytesMax: Int = 4 * 1024 * 1024
   /// Least time from the beginning of one sync to the beginning of the next, under fsync. Nanoseconds.
   public var syncDistance: UInt64 = 500_000
+  /// The same of one write to the next under `replicated`, where nobody waits for it: a write for a row or two is a page on the disk
+  /// and a thread that takes turns with the loop.
+  public var writeDistance: UInt64 = 2_000_000
   /// Bytes appended but not yet written at which `isFull` turns true. Twice that plus 64 MiB is a caller's bug.
   public var pendingBytesMax: Int = 32 * 1024 * 1024
   /// `hasRoom` is false while the disk has less than this free, not counting what segments have reserved already.
