@@ -11,6 +11,7 @@ struct ChaosOptions: ParsableArguments {
   @Option(help: "Silence after which a worker is taken for dead, ms (the cluster's default).") var lease = 2_000
   @Option var partitions = 16
   @Option(help: "Cards that pay.") var cards = 5_000
+  @Flag(help: "Features of the terminal, the device and the IP beside the card's: partitions exchange.") var entities = false
   @Option(help: "Where the report goes; the picture lies beside it.") var report = "chaos-report.md"
   @Option(help: "The assay program (default: what ASSAY names; ops/chaos sets it).") var assay: String?
   @Option(help: "Parent of the run's directory: the disk that is written to.")
@@ -23,6 +24,7 @@ struct ChaosOptions: ParsableArguments {
       throw ValidationError("--minutes, --rate, --cards and --partitions must be positive")
     }
     guard coordinators == 1 || coordinators == 3 else { throw ValidationError("--coordinators must be 1 or 3") }
+    guard !entities || minutes < 45 else { throw ValidationError("--entities: a run must end within the features' hour") }
     guard (500...60_000).contains(lease) else { throw ValidationError("--lease must be 500 to 60000") }
     if nemesis != "list" { _ = try kinds() }
   }

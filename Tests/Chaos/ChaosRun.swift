@@ -32,7 +32,7 @@ struct ChaosRun {
     try files.write()
     say("seed \(seed); \(options.nodes) workers on hosts of their own, in \(leftovers.directory)")
     try network.make()
-    let cluster = try await Cluster(network, files, program: options.program!, preload: try preload())
+    let cluster = try await Cluster(network, files, program: options.program!, preload: try preload(), entities: options.entities)
     let clock = RunClock { now in cluster.tend(now: now) }
     let signals = stopOnSignal(clock)
     defer { for signal in signals { signal.cancel() } }
@@ -50,7 +50,7 @@ struct ChaosRun {
     try cluster.smallDisk.mount()
     try cluster.start()
     try await untilWhole(cluster, clock, seconds: 60, "the cluster did not start")
-    let archives = try ChaosBundle.archives()
+    let archives = try ChaosBundle.archives(entities: options.entities)
     let bundle = try await cluster.admin.publish(archives[0].encode()).bundle
     for archive in archives.dropFirst() { _ = try await cluster.admin.publish(archive.encode(), step: .store) }
     try await cluster.admin.untilActive(bundle)
@@ -88,6 +88,11 @@ struct ChaosRun {
       }
       for client in clients { await client.close() }
       clients = []
+      var conservation = Conservation.Outcome()
+      if options.entities {
+        say("asking for what the cluster knows of terminals, devices and addresses")
+        conservation = try await Conservation(ledgers: Array(ledgers.values)).check(cluster.admin, clock)
+      }
       say("stopping the cluster, so that all decisions stand in files")
       for worker in cluster.workers { worker.terminate() }
       try await clock.wait(20_000) { cluster.workers.allSatisfy { !$0.isRunning } }
@@ -95,8 +100,20 @@ struct ChaosRun {
       let decided = try DecisionFiles(directories: cluster.decisionDirectories)
       say("deciding all of it again, by the oracle")
       let oracle = Oracle(ledgers: ledgers, bundles: cluster.bundles).check(decided)
-      let checks = Check.all(
+      if oracle.degraded > 0 { say("\(oracle.degraded) transactions were decided without the features of some entity") }
+      var checks = Check.all(
         ledgers, recheck, decided, oracle, digests, convergence: history.notWhole, strikes: history.faults.count)
+      if options.entities {
+        checks.append(
+          Check(
+            name: "every transaction is counted once at each of its entities", unit: "entities", count: conservation.asked,
+            violations: conservation.violations))
+        let most = oracle.decisions / 2
+        checks.append(
+          Check(
+            name: "most transactions were decided with their entities' features", unit: "decisions", count: oracle.decisions,
+            violations: oracle.degraded > most ? ["\(oracle.degraded) were decided without some"] : []))
+      }
       let report = Report(options: options, seed: seed, history: history, ledgers: Array(ledgers.values), checks: checks)
       try report.write(to: options.report)
       print(report.summary)

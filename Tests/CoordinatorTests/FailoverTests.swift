@@ -70,6 +70,20 @@ import Wire
     #expect(cluster.primaryName == "w2")
   }
 
+  @Test func `R6: nor does a dead primary, until the others have been heard`() {
+    let cluster = TestCluster(workers: 3)
+    cluster.restartCoordinator()
+    cluster.join("w1", incarnation: 2)
+    cluster.join("w2", incarnation: 2)
+    let primary = cluster.primaryName!
+    cluster.kill(primary)
+    #expect(cluster.primaryName == (primary == "w1" ? "w2" : "w1"))
+    #expect(cluster.isr == ["w1", "w2", "w3"])
+    cluster.join("w3", incarnation: 2)
+    cluster.pass(1_000, beating: ["w2", "w3", "w1"].filter { $0 != primary })
+    #expect(cluster.isr == ["w1", "w2", "w3"].filter { $0 != primary })
+  }
+
   @Test func `a former member that is not electable any more is never elected, and the partition waits`() {
     let cluster = TestCluster(workers: 3)
     cluster.kill("w1")

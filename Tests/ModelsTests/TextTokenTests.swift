@@ -1,4 +1,5 @@
 import Testing
+import Wire
 
 @testable import Models
 
@@ -75,5 +76,24 @@ import Testing
     let isAddress = IPAddressText.parse(bytes.span.bytes, into: &address)
     #expect(!isAddress)
     #expect(address == [7])
+  }
+}
+
+@Suite("Text: tokens of entities")
+struct TextEntityTokenTests {
+  @Test func anAddressIsItsBytesAndEveryOtherTokenItsText() {
+    #expect(EntityToken.bytes(of: "11.0.0.7", kind: .ip) == [11, 0, 0, 7])
+    #expect(EntityToken.bytes(of: "::ffff:11.0.0.7", kind: .ip) == [11, 0, 0, 7], "both spellings are one entity")
+    #expect(EntityToken.bytes(of: "2001:db8::1", kind: .ip)?.count == 16)
+    #expect(EntityToken.bytes(of: "11.0.0", kind: .ip) == nil)
+    #expect(EntityToken.bytes(of: "11.0.0.7", kind: .terminal) == Array("11.0.0.7".utf8))
+    for text in ["11.0.0.7", "2001:db8::1"] {
+      let address = EntityToken.bytes(of: text, kind: .ip)!
+      let written = EntityToken.text(of: address.span.bytes, kind: .ip)
+      #expect(written == text)
+    }
+    let token = Array("t-1".utf8)
+    let written = EntityToken.text(of: token.span.bytes, kind: .terminal)
+    #expect(written == "t-1")
   }
 }

@@ -9,7 +9,7 @@ import Wire
 struct ClusterOptions: ParsableArguments {
   @Option(
     name: .customLong("cluster"),
-    help: ArgumentHelp("A cluster's directory: its client.yaml names coordinators and certificates.", valueName: "DIR"))
+    help: ArgumentHelp("A cluster's directory: its client.yaml, and admin.yaml for operators, name coordinators and certificates.", valueName: "DIR"))
   var directory: String?
 
   @Option(

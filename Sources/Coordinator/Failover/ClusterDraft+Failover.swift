@@ -21,7 +21,8 @@ extension ClusterDraft {
         shrink(index, dispensable(state.partitions[index]), reason: "much slower than the others")
       } else if let member = candidate(for: partition, members, leads) {
         leads[member.node, default: 0] += 1
-        elect(member, at: index, dropping: lost.subtracting([member.node]), reason: "gone")
+        let dropped = lost.subtracting([member.node])
+        elect(member, at: index, dropping: mayLeave(dropped, partition) ? dropped : [], reason: "gone")
       }
     }
   }
@@ -76,13 +77,18 @@ extension ClusterDraft {
     liveness.stalled.contains(node) ? "its disk gives no answer" : otherwise
   }
 
+  /// Whether members may leave the in-sync set. Where enough others stay they are not electable any more; and nothing commits without
+  /// them either while those have not been heard, which may have lost their disks while no coordinator was there to hear of it.
+  private func mayLeave(_ members: Set<NodeID>, _ partition: PartitionRecord) -> Bool {
+    let rest = partition.isr.filter { !members.contains($0.node) }
+    let minInSync = state.settings.minInSync
+    return rest.count < minInSync || rest.count { liveness.fit.contains($0.node) } >= minInSync
+  }
+
   private mutating func shrink(_ index: Int, _ dead: Set<NodeID>, reason: String) {
     guard !dead.isEmpty else { return }
     let minInSync = state.settings.minInSync
-    let rest = state.partitions[index].isr.filter { !dead.contains($0.node) }
-    // Those removed are not electable any more, and nothing commits without them either while the rest has not been heard: that may
-    // have lost its disks while no coordinator was there to hear of it.
-    guard rest.count < minInSync || rest.count(where: { liveness.fit.contains($0.node) }) >= minInSync else { return }
+    guard mayLeave(dead, state.partitions[index]) else { return }
     updatePartition(at: index) { record in
       let removed = record.isr.filter { dead.contains($0.node) }
       record.setISR(record.isr.filter { !dead.contains($0.node) }, removed: removed, minInSync: minInSync)

@@ -21,7 +21,9 @@ extension Shard {
     guard let partition = partitions[request.partition], partition.replica.primaryEpoch != nil else {
       return .failure(Failure(.notPrimary, "\(request.partition) is led by another worker: ask again with a newer map"))
     }
-    let token = Array(request.token.utf8)
+    guard let token = EntityToken.bytes(of: request.token, kind: request.entity) else {
+      return .failure(Failure(.malformed, "'\(request.token)' is no IPv4 or IPv6 address"))
+    }
     let key = KeyHash(of: token.span.bytes, kind: request.entity)
     guard partition.range.contains(key) else {
       return .failure(Failure(.notPrimary, "the entity does not belong to \(request.partition): ask again with a newer map"))
@@ -92,7 +94,7 @@ extension Shard {
     var answer = EntityAnswer(
       partition: partition.id, epoch: partition.replica.primaryEpoch ?? .none, commit: partition.replica.commit,
       bundle: state.bundle?.id ?? .none, decided: decided)
-    let token = Array(request.token.utf8)
+    let token = EntityToken.bytes(of: request.token, kind: request.entity) ?? []
     let names: [String]
     let history: EntityHistory?
     if request.entity == .card {

@@ -39,7 +39,7 @@ final class AcceptedLink: LinkDelegate {
     }
   }
 
-  func linkReadComplete(_ link: Link) { loop.drain() }
+  func linkReadComplete(_ link: Link) { loop.scheduleDrain() }
   func linkWritable(_ link: Link, _ isWritable: Bool) {}
   func linkClosed(_ link: Link, reason: LinkError?) {
     if let role { node.closed(role) }

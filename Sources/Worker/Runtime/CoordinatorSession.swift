@@ -100,6 +100,7 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   }
 
   private func mapAnswered() {
+    guard isAskingMap else { return }
     isAskingMap = false
     if wantsMapAgain { fetchMap() }
     wantsMapAgain = false
@@ -151,7 +152,8 @@ final class CoordinatorSession: LinkDelegate, @unchecked Sendable {
   func link(_ link: Link, received header: FrameHeader, payload: RawSpan) {
     let question = asked.removeValue(forKey: header.correlation)
     lastHeard = SystemClock.nanoseconds()
-    if case .map? = question { mapAnswered() }
+    // A map that is pushed may have taken an answer's place.
+    if header.kind == .clusterMap { mapAnswered() } else if case .map? = question { mapAnswered() }
     do throws(WireError) {
       switch header.kind {
       case .leaderHint: hint = HostPort(try LeaderHint(reading: payload).address)

@@ -185,6 +185,8 @@ public final class Journal: Sendable {
   }
 
   private func run(_ callbacks: Callbacks) {
+    // Whoever has been told that the disk is done goes before those who begin something.
+    if options.durability == .fsync { ThreadScheduling.preferPromptness() }
     do throws(JournalError) {
       var gather: JournalGather?
       var begun: UInt64 = 0

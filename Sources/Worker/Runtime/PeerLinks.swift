@@ -2,7 +2,8 @@ import NIOCore
 import Wire
 
 /// One loop's links to the other workers: opened when first needed, opened again with growing patience when they break.
-/// What a payment waits for has a link of its own to each, so that it never stands behind a megabyte of log.
+/// What a payment waits for has a link of its own to each, so that it never stands behind a megabyte of log; it is kept open, to be there
+/// when it is needed.
 final class PeerLinks: @unchecked Sendable {
   private let eventLoop: any EventLoop
   private unowned let node: WorkerNode
@@ -68,7 +69,7 @@ final class PeerLinks: @unchecked Sendable {
 
   /// A message that a payment waits for; it is sent again if it doesn't get through.
   func send(_ kind: FrameKind, to node: NodeID, _ write: (inout WireWriter) -> Void) {
-    ready(node, isInteractive: true)?.send(kind) { write(&$0) }
+    (ready(node, isInteractive: true) ?? ready(node))?.send(kind) { write(&$0) }
   }
 
   /// Batches passed on to one worker and not answered yet.
@@ -124,7 +125,7 @@ final class PeerLinks: @unchecked Sendable {
       pulses[id] = pulse
       let report = pulse.report(of: id, now: now)
       // What payments wait for goes the same way, and falls silent with it.
-      links[Key(node: id, isInteractive: true)]?.ping(now, silence: report.silenceMilliseconds)
+      peer(Key(node: id, isInteractive: true))?.ping(now, silence: report.silenceMilliseconds)
       peer(Key(node: id, isInteractive: false))?.ping(now, silence: report.silenceMilliseconds)
       return report
     }
@@ -248,7 +249,7 @@ final class PeerLinks: @unchecked Sendable {
       }
     }
 
-    func linkReadComplete(_ link: Link) { owner.node.loop(on: owner.eventLoop).drain() }
+    func linkReadComplete(_ link: Link) { owner.node.loop(on: owner.eventLoop).scheduleDrain() }
     func linkWritable(_ link: Link, _ isWritable: Bool) {}
 
     func linkClosed(_ link: Link, reason: LinkError?) {

@@ -172,6 +172,7 @@ final class WorkerLoop: @unchecked Sendable {
 
   // MARK: Actions
 
+  /// What all links have given in a turn of the loop is one burst.
   func scheduleDrain() {
     guard !isDrainScheduled else { return }
     isDrainScheduled = true
@@ -182,7 +183,7 @@ final class WorkerLoop: @unchecked Sendable {
     }
   }
 
-  /// Carries out what the shard owes. Called at the end of each burst.
+  /// Carries out what the shard owes.
   func drain() {
     while true {
       shard.settleExchanges(now: now())

@@ -15,10 +15,30 @@ enum ChaosBundle {
     return lines.joined(separator: "\n") + "\n"
   }()
 
-  /// The first decides when a run begins.
-  static func archives() throws -> [BundleArchive] { try [1, 2].map { try archive(seed: $0) } }
+  /// Entities besides the card that have features.
+  static let entities: [EntityKind] = [.terminal, .device, .ip]
+  /// Of an entity with features: how many of its transactions, and of how much together, within the last hour.
+  static func count(_ kind: EntityKind) -> String { "\(kind)_count_1h" }
+  static func sum(_ kind: EntityKind) -> String { "\(kind)_sum_1h" }
 
-  private static func archive(seed: UInt64) throws -> BundleArchive {
+  /// The same with features of other entities, and of several together.
+  static let entitiesYAML: String = {
+    var lines: [String] = []
+    for kind in entities {
+      lines.append("  - {name: \(count(kind)), entity: \(kind), aggregate: count, window: 1h}")
+      lines.append("  - {name: \(sum(kind)), entity: \(kind), aggregate: sum, window: 1h}")
+    }
+    lines.append("  - {name: amount_to_terminal, aggregate: ratio, of: amount, by: \(sum(.terminal))}")
+    lines.append("  - {name: card_to_device, aggregate: ratio, of: sum_1h, by: \(sum(.device))}")
+    return featuresYAML + lines.joined(separator: "\n") + "\n"
+  }()
+
+  /// The first decides when a run begins.
+  static func archives(entities: Bool) throws -> [BundleArchive] {
+    try [1, 2].map { try archive(seed: $0, entities ? entitiesYAML : featuresYAML) }
+  }
+
+  private static func archive(seed: UInt64, _ featuresYAML: String) throws -> BundleArchive {
     let features = try FeatureSet.parse(yaml: featuresYAML, schema: .standard)
     let rows = try trainingRows(features, seed: seed)
     let forest = try IsolationForest.train(

@@ -25,11 +25,11 @@ final class Cluster: Sendable {
   var leader: Server { coordinators.max { ($0.lastTime(of: "coordinator leads") ?? "") < ($1.lastTime(of: "coordinator leads") ?? "") }! }
   func worker(_ name: String) -> Server { workers.first { $0.name == name }! }
 
-  init(_ network: Network, _ files: ClusterFiles, program: String, preload: String) async throws {
+  init(_ network: Network, _ files: ClusterFiles, program: String, preload: String, entities: Bool) async throws {
     self.network = network
     self.files = files
     bundles = Dictionary(
-      uniqueKeysWithValues: try ChaosBundle.archives().map { archive in
+      uniqueKeysWithValues: try ChaosBundle.archives(entities: entities).map { archive in
         let id = BundleID(contents: archive.encode())
         return (id, try Models.Bundle(archive: archive, id: id))
       })

@@ -1,3 +1,4 @@
+import Models
 import NIOCore
 import Wire
 
@@ -68,7 +69,9 @@ final class WorkerQuery: LinkDelegate, @unchecked Sendable {
 extension AdminClient {
   /// What the cluster knows of an entity; with a transaction of that card, what its features were made of.
   public func entity(_ kind: EntityKind, _ token: String, transaction: String = "", events: Int = 100) async throws -> EntityAnswer {
-    let bytes = Array(token.utf8)
+    guard let bytes = EntityToken.bytes(of: token, kind: kind) else {
+      throw AdminError.operation("'\(token)' is no IPv4 or IPv6 address")
+    }
     let key = KeyHash(of: bytes.span.bytes, kind: kind)
     var attempts = 0
     while true {
