@@ -47,10 +47,22 @@ struct CoordinatorState {
       next.proposals.removeAll { $0 == proposal }
       refused = draft.decide(proposal, mayWait: false) != .accepted
     case .giveUp(let node, let heir):
+      // The others have all been heard, and whoever is not to lead is made out to be full, unless nobody is.
       draft.updateNode(Fixed.id(node)) { $0.state = .gone }
-      draft.liveness = liveness(heir.map { [$0] } ?? [])
+      let others = known.indices.filter { $0 != node && !gone[$0] }
+      if let heir {
+        draft.liveness = liveness(Set(others))
+        draft.liveness.full = Set(others.filter { $0 != heir }.map(Fixed.id))
+      } else if record.primary?.node != Fixed.id(node) {
+        draft.liveness = liveness(Set(others))
+      } else {
+        draft.liveness = liveness([])
+      }
       draft.failOver()
+      let leader = draft.state.partitions[0].primary?.node
+      if let heir, draft.state.partitions[0].epoch > record.epoch, leader != Fixed.id(heir) { return Outcome(state: self, hasChanged: false) }
     case .elect(let heir):
+      // By a coordinator that has heard nobody else.
       draft.liveness = liveness([heir])
       draft.failOver()
     case .handOver(let heir): draft.elect(known[heir], at: 0, dropping: [], reason: "planned")

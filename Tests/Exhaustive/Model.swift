@@ -32,6 +32,8 @@ final class Model {
     var isServing: Bool
     var pending: Int
     var canSyncPartly: Bool
+    /// Of the newest record seen.
+    var recordEpoch: Epoch
     var me: Member
   }
 
@@ -86,7 +88,7 @@ final class Model {
         NodeFacts(
           primaryEpoch: node.replica.primaryEpoch, highestEpoch: node.replica.highestEpoch, isServing: node.replica.isServing,
           pending: node.pending.count, canSyncPartly: node.pending.allSatisfy { if case .entry = $0 { true } else { false } },
-          me: node.replica.me))
+          recordEpoch: node.replica.record?.epoch ?? .none, me: node.replica.me))
     }
     return number
   }
@@ -140,8 +142,9 @@ final class Model {
     return step
   }
 
-  /// Whether a record means anything to a node: it leads, or would by this.
+  /// Whether a record means anything to a node: it leads, or would by this, or follows nobody in the record's epoch before it (R3).
   func minds(_ node: UInt32, _ record: UInt32) -> Bool {
+    if records[record].epoch > facts[Int(node)].recordEpoch { return true }
     let step = step(node, .record, record)
     return step.assumed != nil || facts[Int(node)].primaryEpoch != nil && step.node != node
   }

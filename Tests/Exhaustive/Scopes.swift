@@ -55,6 +55,7 @@ enum Scopes {
       .scopes(ExchangeSearch.name)
     case .settleBeyondCommit:
       .outside("the exchange's model logs nothing at the home but intakes and decisions: `ops/simulate --plan exchange` finds it")
+    case .followUnknownEpoch: .outside("copies don't move here: it takes one that leaves and is placed anew in one epoch")
     case .commitBeforeEpochStart: .outside("harmless within these bounds: a commit needs every member")
     default: .outside("not a rule of the cores: it is planted in the shells, which `ops/simulate` runs")
     }
