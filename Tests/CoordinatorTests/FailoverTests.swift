@@ -70,6 +70,19 @@ import Wire
     #expect(cluster.primaryName == "w2")
   }
 
+  @Test func `R4, R6: a primary's removal waits until the others have been heard`() {
+    let cluster = TestCluster(workers: 3)
+    let primary = cluster.primaryName!
+    let (odd, other) = primary == "w1" ? ("w2", "w3") : primary == "w2" ? ("w1", "w3") : ("w1", "w2")
+    cluster.restartCoordinator()
+    cluster.join(primary)
+    cluster.propose(.remove, cluster.member(odd), from: primary)
+    #expect(cluster.isr == ["w1", "w2", "w3"] && cluster.takeOutcome() == nil)
+    cluster.join(other)
+    cluster.pass(1_000, beating: [primary, other])
+    #expect(cluster.isr == [primary, other].sorted())
+  }
+
   @Test func `R6: nor does a dead primary, until the others have been heard`() {
     let cluster = TestCluster(workers: 3)
     cluster.restartCoordinator()

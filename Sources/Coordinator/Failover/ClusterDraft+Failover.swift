@@ -79,7 +79,7 @@ extension ClusterDraft {
 
   /// Whether members may leave the in-sync set. Where enough others stay they are not electable any more; and nothing commits without
   /// them either while those have not been heard, which may have lost their disks while no coordinator was there to hear of it.
-  private func mayLeave(_ members: Set<NodeID>, _ partition: PartitionRecord) -> Bool {
+  func mayLeave(_ members: Set<NodeID>, _ partition: PartitionRecord) -> Bool {
     let rest = partition.isr.filter { !members.contains($0.node) }
     let minInSync = state.settings.minInSync
     return rest.count < minInSync || rest.count { liveness.fit.contains($0.node) } >= minInSync

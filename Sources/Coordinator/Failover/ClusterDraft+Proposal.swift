@@ -10,7 +10,7 @@ extension ClusterDraft {
     let record = state.partitions[index]
     if proposal.version != record.version, !planted(.noCompareAndSet) { return .outdated }  // a later version settles it already
     if let refusal = refusal(of: proposal, record) {
-      if refusal == .notFit, mayWait, mayBecomeFit(proposal.member.node) { return nil }
+      if refusal == .notFit, mayWait, mayBecomeFit(proposal, record) { return nil }
       if !planted(.silentRefusal) { updatePartition(at: index) { $0.refuse() } }
       note(.proposalRefused(record.id, refusal))
       return refusal
@@ -31,8 +31,14 @@ extension ClusterDraft {
   }
 
   /// A worker that is there may be loading the bundle, or prove at any moment that it is well. One that is gone is refused
-  /// at once: until then its primary waits for acknowledgements that can't come.
-  private func mayBecomeFit(_ node: NodeID) -> Bool { state.node(node)?.state == .alive && !liveness.limping.contains(node) }
+  /// at once: until then its primary waits for acknowledgements that can't come. To be removed, a member waits for the others.
+  private func mayBecomeFit(_ proposal: ISRProposal, _ record: PartitionRecord) -> Bool {
+    let node = proposal.member.node
+    switch proposal.change {
+    case .add: return state.node(node)?.state == .alive && !liveness.limping.contains(node)
+    case .remove: return record.isr(node) != nil
+    }
+  }
 
   private func refusal(of proposal: ISRProposal, _ record: PartitionRecord) -> ISRAnswer.Outcome? {
     let durability = state.settings.durability
@@ -45,7 +51,8 @@ extension ClusterDraft {
     case .remove:
       if member.node == primary.node { return .ownRemoval }
       guard let known = record.isr(member.node) else { return .notFit }
-      return known.holdsSameData(as: member, durability) ? nil : .otherStorage
+      guard known.holdsSameData(as: member, durability) else { return .otherStorage }
+      return mayLeave([member.node], record) ? nil : .notFit
     case .add:
       guard record.replicas.contains(member.node), let node = state.node(member.node) else { return .notFit }
       // R1, R9: the acknowledgements that admit it are those of the disk and the process that are there now.
